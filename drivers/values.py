@@ -69,9 +69,9 @@ def read_only(image: Image) -> Image:
 class Frame:
     """One preview picture.
 
-    `sequence` grows by at least one from frame to frame of one device; `grabbed_at` is the monotonic
-    clock (seconds) at the moment the picture arrived; `original` holds the bytes as the device sent
-    them when it sent a compressed picture.
+    `sequence` grows by at least one from frame to frame of one device; `grabbed_at` is the
+    monotonic clock (seconds) at the moment the picture arrived; `original` holds the bytes as the
+    device sent them when it sent a compressed picture.
     """
 
     image: Image = field(repr=False)

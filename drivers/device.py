@@ -1,0 +1,267 @@
+"""The life of a device: connect, run one verb at a time, cancel, close, and a state that is true.
+
+Public verbs are coroutines and are written once, here and in `drivers.api`: state check, deadline,
+cancellation, state events, error mapping. Drivers fill the `_do_*` hooks, which are plain blocking
+code on the device's own thread and poll `Call.check` at least every 250 ms, also after a blocking
+primitive and before touching an attribute: an abandoned call that wakes up late must find out that
+it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from drivers.clock import Clock, RealClock
+from drivers.errors import (
+    Cancelled,
+    ConnectFailed,
+    DeviceBusy,
+    DeviceError,
+    DeviceHung,
+    DeviceTimeout,
+    DriverFault,
+    NotConnected,
+)
+from drivers.recorder import FlightRecorder
+from drivers.values import DeviceInfo, Kind, SelfTest, State
+from drivers.worker import DeviceThread
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+StateListener = Callable[["Device", State], None]
+
+
+class DeviceSettings(BaseModel):
+    """What the configuration says of one device; a driver adds its own fields.
+
+    `expect_serial` makes the station refuse another device than the one it was set up with.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    expect_serial: str = ""
+
+
+@dataclass(slots=True)
+class Call:
+    """Deadline and cancellation of one operation, handed down through every layer of a driver."""
+
+    device: str
+    clock: Clock
+    deadline: float
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left; use it as the timeout of the next blocking primitive."""
+        return max(0.0, self.deadline - self.clock.monotonic())
+
+    def check(self) -> None:
+        """Raise `Cancelled` or `DeviceTimeout` when the operation should end now."""
+        if self.cancelled.is_set():
+            raise Cancelled(self.device)
+        if self.remaining <= 0:
+            raise DeviceTimeout(self.device)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the deadline or the cancellation allow."""
+        self.clock.wait(self.cancelled, min(seconds, self.remaining))
+        self.check()
+
+
+class Device(ABC):
+    """One physical device. Constructing it opens nothing and starts nothing."""
+
+    kind: ClassVar[Kind]
+    Settings: ClassVar[type[DeviceSettings]] = DeviceSettings
+    grace: float = 1.0
+    """Seconds a driver may overrun its deadline or a cancellation before it is abandoned."""
+
+    def __init__(self, name: str, settings: DeviceSettings, *, clock: Clock | None = None) -> None:
+        if not isinstance(settings, self.Settings):
+            raise TypeError(f"{name}: settings must be {self.Settings.__qualname__}")
+        self.name = name
+        self.clock: Clock = clock or RealClock()
+        self.recorder = FlightRecorder(self.clock)
+        self._expect_serial = settings.expect_serial
+        self._state = State.CLOSED
+        self._info: DeviceInfo | None = None
+        self._listeners: list[StateListener] = []
+        self._call: Call | None = None
+        self._thread: DeviceThread | None = None
+        self._connecting = asyncio.Lock()
+
+    @property
+    def state(self) -> State:
+        """The current state."""
+        return self._state
+
+    @property
+    def info(self) -> DeviceInfo:
+        """Identity of the connected hardware; raises `NotConnected` when there is none."""
+        if self._info is None:
+            raise NotConnected(self.name)
+        return self._info
+
+    def subscribe(self, listener: StateListener) -> Callable[[], None]:
+        """Call `listener` on the event loop at each change of state; return the unsubscriber."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    async def connect(self, timeout: float = 10.0) -> DeviceInfo:
+        """Open the hardware and return its identity.
+
+        Idempotent; concurrent calls share one attempt. A LOST device is closed first, so that
+        nothing of the half-known connection is reused.
+        """
+        async with self._connecting:
+            if self._state is State.LOST:
+                await self.close()
+            if self._state is State.CLOSED:
+                self._thread = DeviceThread(self.name)
+                self._info = await self._run(
+                    self._connect_and_check, timeout, during=State.CONNECTING, failed=State.CLOSED
+                )
+            return self.info
+
+    async def close(self, timeout: float = 2.0) -> None:
+        """Cancel what runs and release the hardware; idempotent, returns even if it hangs."""
+        self.cancel()
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        job = asyncio.wrap_future(thread.submit(self._do_close))
+        job.add_done_callback(_log_failure)
+        await asyncio.wait({job}, timeout=timeout)
+        job.cancel()  # an abandoned thread must not close the next connection when it wakes up
+        thread.stop()
+        self._info = None
+        self._announce(State.CLOSED)
+
+    async def self_test(self, timeout: float = 30.0) -> SelfTest:
+        """Let the device check itself; what it cannot check is not claimed."""
+        return await self._verb(self._do_self_test, timeout)
+
+    def cancel(self) -> None:
+        """Ask the running verb to end with `Cancelled`; safe from any thread."""
+        if (call := self._call) is not None:
+            call.cancelled.set()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _connect_and_check(self, call: Call) -> DeviceInfo:
+        info = self._do_connect(call)
+        if self._expect_serial and info.serial != self._expect_serial:
+            self._do_close()
+            raise ConnectFailed(self.name, "another device than the one that was set up")
+        return info
+
+    async def _verb(self, work: Callable[[Call], T], timeout: float) -> T:
+        """Run one blocking operation of a connected device."""
+        if self._state in (State.BUSY, State.CONNECTING):
+            raise DeviceBusy(self.name)
+        if self._state is not State.READY:
+            raise NotConnected(self.name, self._state)
+        return await self._run(work, timeout, during=State.BUSY, failed=State.READY)
+
+    async def _run(
+        self, work: Callable[[Call], T], timeout: float, *, during: State, failed: State
+    ) -> T:
+        """Run `work` on the device thread and leave a state that is true.
+
+        READY after success; `failed` after an error that leaves the hardware known; LOST when the
+        driver hung, faulted or reported the hardware gone.
+        """
+        thread = self._thread
+        if thread is None:
+            raise NotConnected(self.name, self._state)
+        call = self._call = Call(self.name, self.clock, self.clock.monotonic() + timeout)
+        self._announce(during)
+        job = asyncio.wrap_future(thread.submit(lambda: work(call)))
+        after = State.LOST
+        try:
+            try:
+                await asyncio.wait({job}, timeout=timeout + self.grace)
+            except asyncio.CancelledError:
+                call.cancelled.set()
+                await asyncio.wait({job}, timeout=self.grace)
+                if job.done() and _leaves_known(job.exception()):
+                    after = failed
+                raise
+            if not job.done():
+                call.cancelled.set()
+                raise DeviceHung(self.name, f"no return {self.grace:g} s after the deadline")
+            result = job.result()
+            after = State.READY
+            return result
+        except DeviceError as error:
+            after = failed if error.device_usable else State.LOST
+            raise
+        except Exception as error:
+            raise DriverFault(self.name, type(error).__name__) from error
+        finally:
+            job.add_done_callback(_ignore_result)
+            if self._thread is thread:  # otherwise close() has taken over
+                self._call = None
+                if after is State.CLOSED:
+                    thread.stop()
+                    self._thread = None
+                self._announce(after)
+
+    def _announce(self, state: State) -> None:
+        if state is self._state:
+            return
+        self._state = state
+        self.recorder.note(f"state {state}")
+        for listener in tuple(self._listeners):
+            try:
+                listener(self, state)
+            except Exception:
+                log.exception("state listener of %s failed", self.name)
+
+    @abstractmethod
+    def _do_connect(self, call: Call) -> DeviceInfo:
+        """Open the hardware and identify it; translate what the OS raises into `ConnectFailed`."""
+
+    @abstractmethod
+    def _do_close(self) -> None:
+        """Release the hardware; must succeed after a failed connect and after an unplug."""
+
+    @abstractmethod
+    def _do_self_test(self, call: Call) -> SelfTest:
+        """Check the hardware as far as it can be checked without a resident."""
+
+
+def _leaves_known(error: BaseException | None) -> bool:
+    return error is None or (isinstance(error, DeviceError) and error.device_usable)
+
+
+def _ignore_result(job: asyncio.Future[T]) -> None:
+    """Retrieve the exception of an abandoned job so that asyncio does not report it as lost."""
+    if not job.cancelled():
+        job.exception()
+
+
+def _log_failure(job: asyncio.Future[None]) -> None:
+    if not job.cancelled() and (error := job.exception()) is not None:
+        log.warning("closing failed: %s", type(error).__name__)

@@ -1,0 +1,43 @@
+"""Errors of the station itself, above those of devices (`drivers.errors`).
+
+Callers branch on the class; `code` is stable and is what the operator reads out on the telephone.
+`detail` names conditions and places, never personal data.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StationError(Exception):
+    """Base of all station errors."""
+
+    code: ClassVar[str] = "STN-000"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(f"{self.code}: {detail}" if detail else self.code)
+        self.detail = detail
+
+
+class ConfigError(StationError):
+    """The configuration cannot be used; `detail` names the file and the key with its path."""
+
+    code = "CFG-001"
+
+
+class IllegalTransition(StationError):
+    """The workflow was asked for a step that its table does not allow: always a bug."""
+
+    code = "WF-001"
+
+
+class StoreError(StationError):
+    """Base of what the local store and the session journal may raise."""
+
+    code = "ST-001"
+
+
+class IntegrityError(StationError):
+    """Base of what is wrong with a record, a key or a signature."""
+
+    code = "SEC-001"

@@ -1,0 +1,434 @@
+"""What every driver must pass, with its simulated hardware behind the real wire.
+
+A driver joins by writing one fixture, `rig`, and inherits every test of its kind. The rig is the
+hardware: it can be pulled out, plugged in again, and made to hold its tongue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Protocol
+
+import pytest
+
+from drivers.api import (
+    CardReader,
+    Device,
+    Eye,
+    FaceCamera,
+    FaceRequest,
+    Finger,
+    FingerprintScanner,
+    FingerRequest,
+    IrisCamera,
+    IrisRequest,
+    PreviewingDevice,
+    Slap,
+    SlapRequest,
+    State,
+)
+from drivers.device import DeviceSettings
+from drivers.errors import (
+    Cancelled,
+    CardLost,
+    ConnectFailed,
+    DeviceBusy,
+    DeviceError,
+    NoCard,
+    NotConnected,
+    Unsupported,
+)
+from drivers.values import Capture
+from drivers.worker import THREAD_PREFIX
+
+
+class Rig(Protocol):
+    """Simulated hardware and the way to a driver for it."""
+
+    def device(self, **changes: object) -> Device:
+        """Return a new, closed driver object for this hardware; `changes` go into its settings."""
+        ...
+
+    def unplug(self) -> None:
+        """Take the hardware away; a running verb must notice."""
+        ...
+
+    def plug(self) -> None:
+        """Bring it back at the same address."""
+        ...
+
+    def hush(self) -> None:
+        """Let the hardware accept everything and answer nothing, until `speak`."""
+        ...
+
+    def speak(self) -> None:
+        """End `hush`."""
+        ...
+
+
+def broken_listener(device: Device, state: State) -> None:
+    raise RuntimeError("a listener with a bug")
+
+
+class DeviceContract:
+    """Life cycle, identity and events; the same for every kind of device."""
+
+    @pytest.fixture
+    def rig(self) -> Rig:
+        raise NotImplementedError("the subclass says how the hardware is made")
+
+    async def use(self, device: Device, timeout: float = 10.0) -> object:
+        """Run one verb that talks to the hardware."""
+        return await device.self_test(timeout=timeout)
+
+    def test_constructor_starts_nothing(self, rig: Rig) -> None:
+        device = rig.device()
+        assert device.state is State.CLOSED
+        assert not [t for t in threading.enumerate() if t.name == THREAD_PREFIX + device.name]
+
+    def test_unknown_settings_are_errors(self, rig: Rig) -> None:
+        with pytest.raises(ValueError, match="no_such_setting"):
+            rig.device(no_such_setting=1)
+
+    def test_settings_of_another_driver_are_refused(self, rig: Rig) -> None:
+        class Foreign(DeviceSettings):
+            pass
+
+        with pytest.raises(TypeError):
+            type(rig.device())("desk", Foreign())
+
+    async def test_connect_is_idempotent(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            assert await device.connect() is device.info
+            assert device.state is State.READY
+
+    async def test_concurrent_connects_share_one_attempt(self, rig: Rig) -> None:
+        device = rig.device()
+        first, second = await asyncio.gather(device.connect(), device.connect())
+        assert first is second
+        await device.close()
+
+    async def test_close_is_idempotent_and_reopens(self, rig: Rig) -> None:
+        device = rig.device()
+        await device.close()
+        for _ in range(2):
+            await device.connect()
+            await device.close()
+            await device.close()
+            assert device.state is State.CLOSED
+
+    async def test_info_needs_a_connection(self, rig: Rig) -> None:
+        device = rig.device()
+        with pytest.raises(NotConnected):
+            _ = device.info
+        await device.connect()
+        await device.close()
+        with pytest.raises(NotConnected):
+            _ = device.info
+
+    async def test_identity_is_stable(self, rig: Rig) -> None:
+        device = rig.device()
+        first = await device.connect()
+        await device.close()
+        second = await device.connect()
+        await device.close()
+        assert first == second
+        assert first.kind is device.kind
+        assert first.serial
+
+    async def test_another_serial_number_is_refused(self, rig: Rig) -> None:
+        device = rig.device(expect_serial="no such serial")
+        with pytest.raises(ConnectFailed):
+            await device.connect()
+        assert device.state is State.CLOSED
+
+    async def test_states_are_announced_in_order(self, rig: Rig) -> None:
+        device = rig.device()
+        seen: list[State] = []
+        unsubscribe = device.subscribe(lambda _, state: seen.append(state))
+        await device.connect()
+        await device.close()
+        unsubscribe()
+        unsubscribe()
+        await device.connect()
+        await device.close()
+        assert seen == [State.CONNECTING, State.READY, State.CLOSED]
+
+    async def test_failing_listener_harms_nobody(self, rig: Rig) -> None:
+        device = rig.device()
+        seen: list[State] = []
+        device.subscribe(broken_listener)
+        device.subscribe(lambda _, state: seen.append(state))
+        await device.connect()
+        await device.close()
+        assert State.READY in seen
+
+    async def test_self_test_passes(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            result = await device.self_test()
+            assert result.passed
+            assert result.facts
+
+    async def test_verbs_need_a_connection(self, rig: Rig) -> None:
+        with pytest.raises(NotConnected):
+            await self.use(rig.device())
+
+    async def test_absent_hardware(self, rig: Rig) -> None:
+        rig.unplug()
+        device = rig.device()
+        with pytest.raises(ConnectFailed):
+            await device.connect(timeout=3.0)
+        assert device.state is State.CLOSED
+        rig.plug()
+        await device.connect()
+        await device.close()
+
+    async def test_silence_ends_in_an_error_in_time(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.hush()
+            started = time.monotonic()
+            with pytest.raises(DeviceError):
+                await self.use(device, timeout=0.5)
+            assert time.monotonic() - started < 0.5 + device.grace + 1.0
+            rig.speak()
+
+    async def test_unplugged_device_refuses_verbs_until_reconnected(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.unplug()
+            with pytest.raises(DeviceError):
+                await self.use(device, timeout=3.0)
+            assert device.state is State.LOST
+            with pytest.raises(NotConnected):
+                await self.use(device)
+            rig.plug()
+            await device.connect()
+            await self.use(device)
+
+    async def test_cancel_is_prompt(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.hush()
+            running = asyncio.create_task(self.use(device, timeout=30.0))
+            await asyncio.sleep(0.05)
+            started = time.monotonic()
+            device.cancel()
+            with pytest.raises(Cancelled):
+                await asyncio.wait_for(running, 2.0)
+            assert time.monotonic() - started < 1.0
+            assert device.state is State.READY
+            rig.speak()
+
+    async def test_one_verb_at_a_time(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.hush()
+            running = asyncio.create_task(self.use(device, timeout=30.0))
+            await asyncio.sleep(0.05)
+            with pytest.raises(DeviceBusy):
+                await self.use(device)
+            device.cancel()
+            with pytest.raises(Cancelled):
+                await running
+            rig.speak()
+
+    async def test_close_ends_a_running_verb(self, rig: Rig) -> None:
+        device = rig.device()
+        await device.connect()
+        rig.hush()
+        running = asyncio.create_task(self.use(device, timeout=30.0))
+        await asyncio.sleep(0.05)
+        await device.close()
+        with pytest.raises(Cancelled):
+            await running
+        assert device.state is State.CLOSED
+        rig.speak()
+
+    async def test_errors_leave_a_flight_record(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            await self.use(device)
+            assert device.recorder.dump()
+
+
+def assert_honest(capture: Capture, device: Device) -> None:
+    """Whatever a capture says must hold by itself."""
+    assert capture.device == device.info
+    assert capture.started_at.tzinfo is not None
+    assert capture.started_at <= capture.captured_at
+    for sample in capture.samples:
+        assert not sample.image.flags.writeable
+        assert sample.image.dtype == "uint8"
+        assert "array(" not in repr(sample)
+
+
+class PreviewContract(DeviceContract):
+    """Live picture; devices without one say so."""
+
+    def request(self) -> SlapRequest | FingerRequest | IrisRequest | FaceRequest:
+        raise NotImplementedError("the subclass says what is captured")
+
+    async def test_preview_frames_get_newer(self, rig: Rig) -> None:
+        device = rig.device()
+        assert isinstance(device, PreviewingDevice)
+        async with device:
+            try:
+                await device.start_preview(self.request())
+            except Unsupported:
+                assert "preview" not in device.info.capabilities
+                return
+            assert "preview" in device.info.capabilities
+            seen: list[int] = []
+            deadline = time.monotonic() + 5.0
+            while len(seen) < 3 and time.monotonic() < deadline:
+                frame = device.latest()
+                if frame is not None and frame.sequence not in seen:
+                    assert not frame.image.flags.writeable
+                    seen.append(frame.sequence)
+                await asyncio.sleep(0.01)
+            assert len(seen) == 3
+            assert seen == sorted(seen)
+            await device.stop_preview()
+            await device.stop_preview()
+            assert device.latest() is None
+
+
+class FingerprintScannerContract(PreviewContract):
+    """A scanner delivers exactly the fingers that were asked for."""
+
+    requests: tuple[SlapRequest | FingerRequest, ...] = (SlapRequest(Slap.RIGHT_FOUR),)
+
+    def request(self) -> SlapRequest | FingerRequest:
+        return self.requests[0]
+
+    async def use(self, device: Device, timeout: float = 10.0) -> Capture:
+        assert isinstance(device, FingerprintScanner)
+        return await device.capture(self.requests[0], timeout=timeout)
+
+    async def test_capture_delivers_what_was_asked(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            assert isinstance(device, FingerprintScanner)
+            for request in self.requests:
+                capture = await device.capture(request)
+                assert_honest(capture, device)
+                positions = [sample.position for sample in capture.samples]
+                if isinstance(request, FingerRequest):
+                    assert positions == [request.finger]
+                elif positions != [request.slap]:
+                    assert sorted(map(int, positions)) == sorted(request.expected)  # type: ignore[arg-type]
+                assert all(490 <= s.resolution_ppi <= 1010 for s in capture.samples)
+
+
+class IrisCameraContract(PreviewContract):
+    """An iris camera labels each eye."""
+
+    def request(self) -> IrisRequest:
+        return IrisRequest()
+
+    async def use(self, device: Device, timeout: float = 10.0) -> Capture:
+        assert isinstance(device, IrisCamera)
+        return await device.capture(self.request(), timeout=timeout)
+
+    async def test_both_eyes_and_one_eye(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            assert isinstance(device, IrisCamera)
+            for eyes in ((Eye.RIGHT, Eye.LEFT), (Eye.LEFT,)):
+                capture = await device.capture(IrisRequest(eyes))
+                assert_honest(capture, device)
+                assert {sample.position for sample in capture.samples} == set(eyes)
+
+
+class FaceCameraContract(PreviewContract):
+    """A face camera keeps the bytes that the hardware sent."""
+
+    def request(self) -> FaceRequest:
+        return FaceRequest()
+
+    async def use(self, device: Device, timeout: float = 10.0) -> Capture:
+        assert isinstance(device, FaceCamera)
+        return await device.capture(FaceRequest(burst=2), timeout=timeout)
+
+    async def test_capture_is_one_colour_picture_with_its_original(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            assert isinstance(device, FaceCamera)
+            capture = await device.capture(FaceRequest())
+            assert_honest(capture, device)
+            (sample,) = capture.samples
+            assert sample.position is None
+            assert sample.image.ndim == 3
+            assert sample.record is not None
+            assert sample.record.codec == "JPEG"
+            assert sample.record.image_bytes[:2] == b"\xff\xd8"
+
+
+class CardRig(Rig, Protocol):
+    """Reader hardware with a card that comes and goes."""
+
+    def insert(self) -> None:
+        """Lay the resident's card on the reader and return when the reader knows."""
+        ...
+
+    def remove(self) -> None:
+        """Take it away and return when the reader knows."""
+        ...
+
+
+class CardReaderContract(DeviceContract):
+    """Cards come, go and are exchanged."""
+
+    @pytest.fixture
+    def rig(self) -> CardRig:
+        raise NotImplementedError("the subclass says how the hardware is made")
+
+    async def use(self, device: Device, timeout: float = 10.0) -> object:
+        assert isinstance(device, CardReader)
+        async with device.session(timeout=timeout) as session:
+            return await session.transmit(bytes.fromhex("00A40000027F0A"), timeout=timeout)
+
+    async def test_card_is_seen_coming_and_going(self, rig: CardRig) -> None:
+        rig.remove()
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device:
+            before = await device.card_state()
+            assert not before.present
+            rig.insert()
+            after = await device.wait_card(present=True, timeout=5.0)
+            assert after.present
+            assert after.counter > before.counter
+            rig.remove()
+            assert not (await device.wait_card(present=False, timeout=5.0)).present
+
+    async def test_session_without_a_card(self, rig: CardRig) -> None:
+        rig.remove()
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device:
+            with pytest.raises(NoCard):
+                await self.use(device)
+            assert device.state is State.READY
+
+    async def test_session_is_bound_to_the_card(self, rig: CardRig) -> None:
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device:
+            async with device.session() as session:
+                assert session.identity.atr[:1] == b"\x3b"
+                assert session.identity.uid
+                answer = await session.transmit(bytes.fromhex("00A40000027F0A"))
+                assert answer == b"\x90\x00"
+            with pytest.raises(CardLost):
+                async with device.session():
+                    rig.remove()
+                    rig.insert()
+            assert device.state is State.READY
+            await self.use(device)
+
+
+__all__ = [
+    "CardReaderContract",
+    "CardRig",
+    "FaceCameraContract",
+    "Finger",
+    "FingerprintScannerContract",
+    "IrisCameraContract",
+    "Rig",
+]
