@@ -1,0 +1,53 @@
+"""Who sits there: the card's own words, and the finger that must be seen again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from drivers.api import CardReader, Finger, read_only
+from drivers.values import Sample
+from station.domain.biodata import Biodata
+from station.recording.attempt import Json
+from station.recording.judging import Judge
+from station.recording.progress import Progress
+
+if TYPE_CHECKING:
+    from station.biometrics.fingers.quality import FingerTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class CardIdentification:
+    """What a card said: biodata, or the reason why it cannot be read here.
+
+    `facts` are what the record keeps about the card itself, without personal data.
+    """
+
+    biodata: Biodata | None
+    reason: str = ""
+    facts: Json = field(default_factory=dict)
+
+
+async def read_card(reader: CardReader) -> CardIdentification:
+    """Read the card that lies on `reader`; raises what its driver raises."""
+    from drivers.card.profiles.identity import read_identity
+
+    reading = await read_identity(reader)
+    facts: Json = {"kind": reading.kind, "simulated": reading.simulated}
+    if reading.biodata is None:
+        return CardIdentification(None, reading.reason, facts)
+    return CardIdentification(Biodata.of("card", reading.biodata), "", facts)
+
+
+async def reference_finger(
+    progress: Progress, finger: Finger, judge: Judge
+) -> FingerTemplate | None:
+    """The template of `finger` from its slap; None when it was not captured."""
+    from station.biometrics.codecs import decode
+
+    for step in progress.done:
+        for sample in step.samples:
+            if sample.position == finger and step.step.value in ("right_four", "left_four"):
+                image = read_only(decode(sample.image_bytes))
+                return await judge.template(Sample(finger, image, sample.resolution_ppi))
+    return None

@@ -1,0 +1,285 @@
+"""From a capture to a judgement: our own measures of every sample, run beside the event loop.
+
+The assessors are heavy to build (a forest, four networks) and some are bound to a thread, so one
+`Judge` owns them and one worker thread each for fingers and for pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from drivers.positions import Eye, Finger, Slap
+from drivers.values import Capture, Sample, SlapRequest
+from station.recording.attempt import Bar, Judgement
+
+if TYPE_CHECKING:
+    from station.biometrics.face.assess import FaceAssessor
+    from station.biometrics.fingers.quality import FingerAssessor, FingerTemplate
+
+T = TypeVar("T")
+
+NFIQ2_FAILED = 255
+OTHER_FINGER = "finger.mismatch"
+SAME_FINGER_DOUBTFUL = "finger.match-doubtful"
+MATCH_TOP = 400.0
+"""End of the scale of a bozorth3 score on the screen; genuine pairs seldom exceed it."""
+
+RANK_ORDER = (
+    Finger.RIGHT_INDEX,
+    Finger.LEFT_INDEX,
+    Finger.RIGHT_MIDDLE,
+    Finger.LEFT_MIDDLE,
+    Finger.RIGHT_RING,
+    Finger.LEFT_RING,
+    Finger.RIGHT_LITTLE,
+    Finger.LEFT_LITTLE,
+    Finger.RIGHT_THUMB,
+    Finger.LEFT_THUMB,
+)
+"""Whose score decides first between two attempts (BSI TR-03121-3 volume 6, best of three)."""
+
+
+class Judge:
+    """Owns the assessors; `close` ends its threads."""
+
+    def __init__(self) -> None:
+        self._fingers: FingerAssessor | None = None
+        self._faces: FaceAssessor | None = None
+        self._finger_thread = ThreadPoolExecutor(1, thread_name_prefix="judge-fingers")
+        self._picture_thread = ThreadPoolExecutor(1, thread_name_prefix="judge-pictures")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads after what they are doing; idempotent."""
+        self._finger_thread.shutdown(wait=True, cancel_futures=True)
+        self._picture_thread.shutdown(wait=True, cancel_futures=True)
+        if self._fingers is not None:
+            self._fingers.close()
+            self._fingers = None
+
+    async def warm_up(self) -> None:
+        """Load the models now, so that the first resident does not wait for them."""
+        await asyncio.gather(
+            self._on(self._finger_thread, self._finger_assessor),
+            self._on(self._picture_thread, self._face_assessor),
+        )
+
+    async def slap(self, capture: Capture, request: SlapRequest) -> tuple[Capture, Judgement]:
+        """Judge the fingers of a slap; a whole-slap picture is cut into fingers first.
+
+        Returns the capture with one sample a finger, in the order of `request.expected`, or
+        unchanged when the fingers could not be told apart.
+        """
+        return await self._on(self._finger_thread, lambda: self._judge_slap(capture, request))
+
+    async def finger(self, capture: Capture, reference: FingerTemplate) -> Judgement:
+        """Judge a single finger by its match with a finger of an earlier slap."""
+        return await self._on(self._finger_thread, lambda: self._judge_finger(capture, reference))
+
+    async def template(self, sample: Sample) -> FingerTemplate | None:
+        """Extract the minutiae of one finger, None where there are none."""
+        return await self._on(self._finger_thread, lambda: self._template(sample))
+
+    async def match(self, one: Sample, other: Sample) -> int:
+        """Compare two fingers; 0 when either has no minutiae."""
+        return await self._on(self._finger_thread, lambda: self._match(one, other))
+
+    async def portrait(self, capture: Capture) -> Judgement:
+        """Judge a portrait: exactly one face, its pose, its size."""
+        return await self._on(self._picture_thread, lambda: self._judge_face(capture))
+
+    async def irises(self, capture: Capture) -> Judgement:
+        """Judge each eye of an iris capture."""
+        return await self._on(self._picture_thread, lambda: judge_irises(capture))
+
+    async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+    def _finger_assessor(self) -> FingerAssessor:
+        if self._fingers is None:
+            from station.biometrics.fingers.quality import FingerAssessor
+
+            self._fingers = FingerAssessor()
+            self._fingers.warm_up()
+        return self._fingers
+
+    def _face_assessor(self) -> FaceAssessor:
+        if self._faces is None:
+            from station.biometrics.face.assess import FaceAssessor
+
+            self._faces = FaceAssessor()
+        return self._faces
+
+    def _judge_slap(self, capture: Capture, request: SlapRequest) -> tuple[Capture, Judgement]:
+        from station.biometrics.findings import Finding
+        from station.biometrics.summary import as_json
+
+        started = time.perf_counter()
+        capture, findings = _cut(capture, request)
+        positions = [sample.position for sample in capture.samples]
+        if sorted(map(int, request.expected)) != sorted(p or 0 for p in positions):
+            found = findings or (Finding.FINGER_COUNT.value,)
+            return capture, Judgement(False, False, (), findings=found)
+        assessments = self._finger_assessor().assess_many(
+            [(sample.image, Finger(sample.position or 0)) for sample in capture.samples]
+        )
+        bars = []
+        scores: dict[Finger, int] = {}
+        for sample, assessment in zip(capture.samples, assessments, strict=True):
+            finger = Finger(sample.position or 0)
+            scores[finger] = 0 if assessment.nfiq2 == NFIQ2_FAILED else assessment.nfiq2
+            bars.append(
+                Bar(
+                    finger.name.lower(),
+                    scores[finger],
+                    assessment.threshold,
+                    100.0,
+                    assessment.acceptable,
+                )
+            )
+            findings += tuple(f.value for f in assessment.findings if f.value not in findings)
+        judgement = Judgement(
+            acceptable=all(assessment.acceptable for assessment in assessments),
+            usable=all(assessment.nfiq2 != NFIQ2_FAILED for assessment in assessments),
+            rank=tuple(float(scores[finger]) for finger in RANK_ORDER if finger in scores),
+            bars=tuple(bars),
+            findings=findings,
+            scores=tuple(assessment.nfiq2 for assessment in assessments),
+            details=tuple(as_json(assessment) for assessment in assessments),
+            duration_ms=_ms_since(started),
+        )
+        return capture, judgement
+
+    def _judge_finger(self, capture: Capture, reference: FingerTemplate) -> Judgement:
+        from station.biometrics.fingers.matching import MatchVerdict, compare, limit, verdict
+
+        started = time.perf_counter()
+        (sample,) = capture.samples
+        template = self._template(sample)
+        score = 0 if template is None else compare(template, reference)
+        outcome = verdict(score)
+        found = {
+            MatchVerdict.SAME: (),
+            MatchVerdict.SUSPECT: (SAME_FINGER_DOUBTFUL,),
+            MatchVerdict.DIFFERENT: (OTHER_FINGER,),
+        }[outcome]
+        same = outcome is MatchVerdict.SAME
+        return Judgement(
+            acceptable=same,
+            usable=same,
+            rank=(float(score),),
+            bars=(Bar("match", score, limit(), MATCH_TOP, same),),
+            findings=found,
+            scores=(min(score, 254),),
+            details=({"measure": "bozorth3", "score": score, "verdict": outcome.value},),
+            duration_ms=_ms_since(started),
+        )
+
+    def _template(self, sample: Sample) -> FingerTemplate | None:
+        finger = Finger(sample.position or 0)
+        return self._finger_assessor().template(sample.image, finger)
+
+    def _match(self, one: Sample, other: Sample) -> int:
+        from station.biometrics.fingers.matching import compare
+
+        first, second = self._template(one), self._template(other)
+        return 0 if first is None or second is None else compare(first, second)
+
+    def _judge_face(self, capture: Capture) -> Judgement:
+        from station.biometrics.summary import as_json
+
+        started = time.perf_counter()
+        (sample,) = capture.samples
+        assessment = self._face_assessor().assess(sample.image)
+        worst = max(abs(assessment.yaw), abs(assessment.pitch), abs(assessment.roll))
+        bars = tuple(
+            Bar(m.name, m.value, m.limit, _top(m.value, m.limit), m.passes)
+            for m in assessment.measures
+            if m.limit is not None
+        )
+        score = round(max(0.0, 100.0 - 5.0 * worst)) if assessment.faces == 1 else 0
+        return Judgement(
+            acceptable=assessment.acceptable,
+            usable=assessment.faces == 1 or assessment.unchecked,
+            rank=(float(assessment.acceptable), float(score)),
+            bars=bars,
+            findings=tuple(finding.value for finding in assessment.findings),
+            scores=(score,),
+            details=(as_json(assessment),),
+            duration_ms=_ms_since(started),
+        )
+
+
+def judge_irises(capture: Capture) -> Judgement:
+    """Judge each eye: found, large enough, sharp, uncovered."""
+    from station.biometrics.iris.assess import assess_iris
+    from station.biometrics.summary import as_json
+
+    started = time.perf_counter()
+    bars: list[Bar] = []
+    findings: tuple[str, ...] = ()
+    assessments = []
+    for sample in capture.samples:
+        eye = Eye(sample.position or 0)
+        assessment = assess_iris(sample.image, eye)
+        assessments.append(assessment)
+        findings += tuple(f.value for f in assessment.findings if f.value not in findings)
+        for measure in assessment.measures:
+            if measure.limit is not None and measure.name in ("iris_radius", "sharpness"):
+                label = f"{eye.name.lower()}_{measure.name}"
+                top = _top(measure.value, measure.limit)
+                bars.append(Bar(label, measure.value, measure.limit, top, measure.passes))
+    scores = tuple(assessment.score for assessment in assessments)
+    return Judgement(
+        acceptable=all(assessment.acceptable for assessment in assessments),
+        usable=all(assessment.found for assessment in assessments),
+        rank=(float(min(scores, default=0)), float(sum(scores))),
+        bars=tuple(bars),
+        findings=findings,
+        scores=scores,
+        details=tuple(as_json(assessment) for assessment in assessments),
+        duration_ms=_ms_since(started),
+    )
+
+
+def _cut(capture: Capture, request: SlapRequest) -> tuple[Capture, tuple[str, ...]]:
+    """Cut a whole-slap picture into fingers; a capture of single fingers stays as it is."""
+    from dataclasses import replace
+
+    from drivers.values import read_only
+    from station.biometrics.fingers.segmentation import segment
+
+    if not any(isinstance(sample.position, Slap) for sample in capture.samples):
+        return capture, ()
+    (whole,) = capture.samples
+    cut = segment(whole.image, request.slap, request.missing, whole.resolution_ppi)
+    findings = tuple(finding.value for finding in cut.findings)
+    samples = tuple(
+        Sample(finger.position, read_only(finger.image), whole.resolution_ppi)
+        for finger in cut.fingers
+        if finger.position is not None
+    )
+    return (replace(capture, samples=samples) if samples else capture), findings
+
+
+def _top(value: float, limit: float) -> float:
+    return max(2.0 * limit, value, 1.0)
+
+
+def _ms_since(started: float) -> float:
+    return round(1000 * (time.perf_counter() - started), 1)
