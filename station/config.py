@@ -17,15 +17,23 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from drivers.device import Device, DeviceSettings
+from drivers.values import Kind
 from station.domain.plan import CAPTURE_STEPS, Step, check_plan
 from station.errors import ConfigError
 
-ROLES = ("scanner", "verifier", "iris", "face", "card")
+ROLES = {
+    "scanner": Kind.FINGERPRINT,
+    "verifier": Kind.FINGERPRINT,
+    "iris": Kind.IRIS,
+    "face": Kind.FACE,
+    "card": Kind.CARD_READER,
+}
 OPTIONAL_ROLES = ("card",)
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
 AnyPath = Annotated[Path, Field(strict=False)]
+AnyStep = Annotated[Step, Field(strict=False)]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 """A code without personal data, as it may stand in logs and manifests."""
 
@@ -65,7 +73,7 @@ class LimitsSection(Section):
 class PlanSection(Section):
     """The order of the capture steps."""
 
-    steps: Annotated[tuple[Step, ...], Field(strict=False)] = CAPTURE_STEPS
+    steps: Annotated[tuple[AnyStep, ...], Field(strict=False)] = CAPTURE_STEPS
 
     @field_validator("steps")
     @classmethod
@@ -188,15 +196,7 @@ def _devices(
 
 def _device(role: str, table: Mapping[str, Any], folder: Path) -> ConfiguredDevice:
     from drivers import registry
-    from drivers.api import CardReader, FaceCamera, FingerprintScanner, IrisCamera
 
-    bases: dict[str, type[Device]] = {
-        "scanner": FingerprintScanner,
-        "verifier": FingerprintScanner,
-        "iris": IrisCamera,
-        "face": FaceCamera,
-        "card": CardReader,
-    }
     name = table.get("driver")
     if not isinstance(name, str):
         raise ConfigError(f"device.{role}.driver: a driver's name is needed")
@@ -204,8 +204,8 @@ def _device(role: str, table: Mapping[str, Any], folder: Path) -> ConfiguredDevi
         kind = registry.load(name)
     except (registry.UnknownDriver, TypeError) as error:
         raise ConfigError(f"device.{role}.driver: {error.args[0]}") from error
-    if not issubclass(kind, bases[role]):
-        raise ConfigError(f"device.{role}.driver: {name} is no {bases[role].kind} driver")
+    if kind.kind is not ROLES[role]:
+        raise ConfigError(f"device.{role}.driver: {name} is no {ROLES[role]} driver")
     rest = {key: value for key, value in table.items() if key != "driver"}
     try:
         settings = kind.Settings.model_validate(rest)

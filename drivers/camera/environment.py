@@ -1,0 +1,28 @@
+"""OpenCV's environment variables, in one place because they must be set before `import cv2`."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+ENVIRONMENT: Final = {
+    # version 5 prints a warning per network; a line on stderr tears the operator's screen
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    # without it the first frame of a network stream is one frame old
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "fflags;nobuffer",
+    # a dead V4L2 camera would block grab() for 10 s; seconds and attempts
+    "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "1",
+    "OPENCV_VIDEOIO_V4L_READ_ATTEMPTS": "1",
+}
+"""Names and values; the log level works only when it is set before the first import of cv2."""
+
+
+def prepare_environment() -> None:
+    """Set what OpenCV reads from the environment; a value that is already there wins.
+
+    Idempotent and cheap. A program calls it before anything imports cv2; the driver calls it again
+    before it opens a camera, because FFmpeg's options are read at each opening.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,164 @@
+"""Commands and files of ISO/IEC 7816-4 on one card session: bounded, and nothing is tried again.
+
+Source: ISO/IEC 7816-4:2013 (SELECT, READ BINARY, GET RESPONSE, status words).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from drivers.api import CardReader, CardSession
+from drivers.card import tlv
+from drivers.clock import Clock
+from drivers.errors import CardUnreadable, DeviceRefused, DeviceTimeout
+
+SUCCESS: Final = 0x9000
+END_OF_FILE: Final = 0x6282
+CHUNK_BYTES: Final = 248  # some readers send nothing beyond 255 bytes, status and framing included
+MAX_FILE_BYTES: Final = 8192  # the memory of the card
+MAX_OFFSET: Final = 0x7FFF  # above it, bit 8 of P1 means something else
+COMMAND_TIMEOUT_S: Final = 5.0
+
+
+class CardAnswer(DeviceRefused):
+    """The card refused a command; `status` is its status word."""
+
+    def __init__(self, device: str, command: str, status: int) -> None:
+        super().__init__(device, f"{status:04X}", command)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Data and status word of one command."""
+
+    data: bytes = field(repr=False)
+    status: int
+
+
+class ApduChannel:
+    """Commands to the card of one session, all before one deadline.
+
+    Sizes in answers are the card's claims: every one is checked before it is used.
+    """
+
+    def __init__(self, session: CardSession, device: str, clock: Clock, timeout: float) -> None:
+        self._session = session
+        self._device = device
+        self._clock = clock
+        self._deadline = clock.monotonic() + timeout
+
+    @classmethod
+    def of(cls, reader: CardReader, session: CardSession, timeout: float) -> ApduChannel:
+        """Return a channel whose commands must all end within `timeout` seconds."""
+        return cls(session, reader.name, reader.clock, timeout)
+
+    async def send(self, apdu: bytes) -> Response:
+        """Exchange one command; follow 61xx by GET RESPONSE and 6Cxx once by the right length.
+
+        Raises:
+            CardLost: the card left; the session is over.
+            CardUnreadable: the card goes on answering without end.
+            DeviceTimeout: the deadline of this channel passed.
+        """
+        response = await self._exchange(apdu)
+        if response.status >> 8 == 0x6C and len(apdu) == 5:
+            response = await self._exchange(apdu[:4] + bytes([response.status & 0xFF]))
+        data, status = response.data, response.status
+        while status >> 8 == 0x61:
+            more = await self._exchange(bytes((0x00, 0xC0, 0x00, 0x00, status & 0xFF)))
+            if not more.data and more.status >> 8 == 0x61:
+                raise self.unreadable("announces data and sends none")
+            data, status = data + more.data, more.status
+            if len(data) > MAX_FILE_BYTES:
+                raise self.unreadable(f"answer of more than {MAX_FILE_BYTES} bytes")
+        return Response(data, status)
+
+    async def select_file(self, identifier: int) -> None:
+        """Select a file or directory by its identifier, as public KTP-el clients do (no Le).
+
+        Raises:
+            CardAnswer: the card has no such file (6A82) or does not give it.
+        """
+        apdu = bytes((0x00, 0xA4, 0x00, 0x00, 0x02)) + identifier.to_bytes(2, "big")
+        await self._succeed(apdu, f"SELECT {identifier:04X}")
+
+    async def select_elementary_file(self, identifier: int) -> None:
+        """Select a file below the application, without file control information (ICAO 9303-10)."""
+        apdu = bytes((0x00, 0xA4, 0x02, 0x0C, 0x02)) + identifier.to_bytes(2, "big")
+        await self._succeed(apdu, f"SELECT {identifier:04X}")
+
+    async def select_application(self, application: bytes) -> None:
+        """Select an application by its identifier (5 to 16 bytes)."""
+        apdu = bytes((0x00, 0xA4, 0x04, 0x0C, len(application))) + application
+        await self._succeed(apdu, "SELECT application")
+
+    async def read_binary(self, offset: int, length: int, *, may_end: bool = False) -> bytes:
+        """Read `length` (1 to 248) bytes of the selected file by one command.
+
+        With `may_end`, less is accepted where the card says that the file ends there.
+
+        Raises:
+            CardAnswer: access refused (6982), no file selected (6986) and the like.
+            CardUnreadable: more or fewer bytes than asked for.
+        """
+        if not 0 < length <= CHUNK_BYTES or not 0 <= offset <= MAX_OFFSET + 1 - length:
+            raise ValueError(f"{length} bytes at {offset}")
+        response = await self.send(bytes((0x00, 0xB0, offset >> 8, offset & 0xFF, length)))
+        if response.status not in (SUCCESS, END_OF_FILE):
+            raise CardAnswer(self._device, f"READ BINARY at {offset}", response.status)
+        ends = may_end and response.status == END_OF_FILE
+        if len(response.data) > length or (len(response.data) < length and not ends):
+            raise self.unreadable(f"{len(response.data)} bytes, asked for {length}")
+        return response.data
+
+    async def read_range(self, offset: int, length: int) -> bytes:
+        """Read `length` (1 to 8192) bytes of the selected file in chunks of up to 248."""
+        if not 0 < length <= MAX_FILE_BYTES:
+            raise self.unreadable(f"file of {length} bytes")
+        data = b""
+        while len(data) < length:
+            size = min(CHUNK_BYTES, length - len(data))
+            data += await self.read_binary(offset + len(data), size)
+        return data
+
+    async def read_file(self) -> bytes:
+        """Read a selected file that begins with its length (2 bytes); return what follows.
+
+        Raises:
+            CardUnreadable: the length is not 1 to 8192 or the file ends before it.
+        """
+        length = int.from_bytes(await self.read_binary(0, 2), "big")
+        return await self.read_range(2, length)
+
+    async def read_tlv_file(self, tag: int) -> bytes:
+        """Read a selected file that is one data object with this tag; return its value.
+
+        Raises:
+            CardUnreadable: another tag, or a length that is not 1 to 8192.
+        """
+        head = await self.read_binary(0, 6, may_end=True)
+        try:
+            header = tlv.read_header(head)
+        except tlv.TlvError as error:
+            raise self.unreadable(str(error)) from error
+        if header.tag != tag:
+            raise self.unreadable(f"file with tag {header.tag:X}, expected {tag:X}")
+        return await self.read_range(header.header_bytes, header.value_bytes)
+
+    def unreadable(self, fact: str) -> CardUnreadable:
+        """Return the error for an answer that breaks a rule; `fact` names sizes and codes only."""
+        return CardUnreadable(self._device, fact)
+
+    async def _succeed(self, apdu: bytes, command: str) -> None:
+        response = await self.send(apdu)
+        if response.status != SUCCESS:
+            raise CardAnswer(self._device, command, response.status)
+
+    async def _exchange(self, apdu: bytes) -> Response:
+        remaining = self._deadline - self._clock.monotonic()
+        if remaining <= 0:
+            raise DeviceTimeout(self._device, "the card was not read in time")
+        answer = await self._session.transmit(apdu, min(COMMAND_TIMEOUT_S, remaining))
+        return Response(answer[:-2], int.from_bytes(answer[-2:], "big"))

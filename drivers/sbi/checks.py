@@ -1,0 +1,163 @@
+"""Verification of a capture answer; either all of it holds or nothing of it is kept.
+
+Source: the checks that SBI asks of a client and that the reference clients mostly skip: signature
+and chain, device identity, echoed fields, time, the exact list of fingers or eyes, hash chain,
+score range, and records that are what their label says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from drivers.errors import ProtocolError, Untrusted
+from drivers.sbi.answers import JsonObject, error_code, error_of, objects, text
+from drivers.sbi.chain import next_hash
+from drivers.sbi.jws import Token, decode_base64
+from drivers.sbi.protocol import PURPOSE, SPEC_VERSION, SUCCESS, Target, name_of
+from drivers.sbi.samples import sample_of
+from drivers.sbi.trust import Check, CheckFailed, DigitalId, Identity, Trust
+from drivers.values import Attestation, Sample, Score
+
+MAX_CLOCK_DIFFERENCE_S: Final = 300.0
+DEVICE_QUALITY: Final = "device quality"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the answer to one request has to say."""
+
+    device: str
+    identity: Identity
+    trust: Trust
+    target: Target
+    environment: str
+    transaction_id: str
+    previous_hash: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAnswer:
+    """Samples in the order of the interface, and the proof that came with them."""
+
+    samples: tuple[Sample, ...]
+    attestation: Attestation
+
+
+def verify_answer(answer: object, expected: Expectation) -> VerifiedAnswer:
+    """Check an RCAPTURE answer and return its samples.
+
+    Raises:
+        Untrusted: a check failed; `check` says which.
+        DeviceBusy, DeviceTimeout, Disconnected, DeviceRefused: the device refused.
+        ProtocolError: the answer has another shape.
+    """
+    biometrics = answer.get("biometrics") if isinstance(answer, dict) else None
+    items = objects(biometrics, expected.device)
+    if not items:
+        raise ProtocolError(expected.device, "answer without biometrics")
+    for item in items:
+        if error_code(item) != SUCCESS:
+            raise error_of(item, expected.device)
+    try:
+        tokens = [_verify_item(item, expected) for item in items]
+        _check_positions(tokens, expected.target)
+        return _open(items, tokens, expected)
+    except CheckFailed as failure:
+        raise Untrusted(expected.device, failure.check, failure.detail) from failure
+
+
+def _verify_item(item: JsonObject, expected: Expectation) -> Token:
+    """Check everything about one item that does not need its record."""
+    if text(item, "specVersion") != SPEC_VERSION:
+        raise CheckFailed(Check.SPEC_VERSION, "not the version of the request")
+    token = expected.trust.verify(text(item, "data"), expected.now)
+    fields = token.payload
+    identity = expected.identity
+    inner = expected.trust.verify_identity(text(fields, "digitalId"), identity.level, expected.now)
+    if DigitalId.of(inner.payload) != identity.digital_id:
+        raise CheckFailed(Check.DEVICE_IDENTITY, "signed by another device")
+    if text(fields, "deviceCode") != identity.device_code:
+        raise CheckFailed(Check.DEVICE_IDENTITY, "another device code")
+    if text(fields, "bioType") != expected.target.bio_type:
+        raise CheckFailed(Check.DEVICE_IDENTITY, "another modality")
+    if text(fields, "env") != expected.environment:
+        raise CheckFailed(Check.ENVIRONMENT, "not the environment of this desk")
+    if text(fields, "purpose") != PURPOSE:
+        raise CheckFailed(Check.PURPOSE, "not captured for registration")
+    if text(fields, "transactionId") != expected.transaction_id:
+        raise CheckFailed(Check.TRANSACTION, "belongs to another request")
+    _check_time(text(fields, "timestamp"), expected.now)
+    return token
+
+
+def _check_time(stamp: str, now: datetime) -> None:
+    try:
+        moment = datetime.fromisoformat(stamp)
+        difference = abs((now - moment).total_seconds())
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CheckFailed(Check.TIMESTAMP, "no moment in UTC") from error
+    if difference > MAX_CLOCK_DIFFERENCE_S:
+        raise CheckFailed(Check.TIMESTAMP, f"{difference:.0f} s away from the clock of this desk")
+
+
+def _check_positions(tokens: list[Token], target: Target) -> None:
+    names = [text(token.payload, "bioSubType") for token in tokens]
+    wanted = [name_of(position) for position in target.expected]
+    if names != wanted:
+        matching = len(set(names) & set(wanted))
+        raise CheckFailed(
+            Check.POSITIONS,
+            f"{len(names)} items, {matching} of the {len(wanted)} expected positions",
+        )
+
+
+def _open(items: list[JsonObject], tokens: list[Token], expected: Expectation) -> VerifiedAnswer:
+    """Follow the hash chain over the records, then read them."""
+    records = [_record(token) for token in tokens]
+    hashes = []
+    last = expected.previous_hash
+    for item, record in zip(items, records, strict=True):
+        last = next_hash(last, record)
+        if text(item, "hash").upper() != last:
+            raise CheckFailed(Check.HASH_CHAIN, "does not continue from the last verified hash")
+        hashes.append(last)
+    device = expected.identity.digital_id
+    source = f"{device.make} {device.model} {device.serial}"
+    samples = tuple(
+        sample_of(position, record, (Score(DEVICE_QUALITY, _score(token), source),))
+        for position, record, token in zip(expected.target.expected, records, tokens, strict=True)
+    )
+    signers = {token.signer_sha256 for token in tokens}
+    if len(signers) != 1:
+        raise CheckFailed(Check.CERTIFICATE, f"{len(signers)} signers in one answer")
+    attestation = Attestation(
+        expected.identity.level,
+        signers.pop(),
+        expected.transaction_id,
+        tuple(token.detached for token in tokens),
+        tuple(hashes),
+    )
+    return VerifiedAnswer(samples, attestation)
+
+
+def _record(token: Token) -> bytes:
+    try:
+        return decode_base64(text(token.payload, "bioValue"))
+    except ValueError as error:
+        raise CheckFailed(Check.RECORD, "not base64") from error
+
+
+def _score(token: Token) -> float:
+    """Read `qualityScore`, which services write as 61, "61" or "61.0"."""
+    value = token.payload.get("qualityScore")
+    try:
+        score = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CheckFailed(Check.SCORE, "no number") from error
+    if not 0.0 <= score <= 100.0:
+        raise CheckFailed(Check.SCORE, "outside 0 to 100")
+    return score

@@ -1,0 +1,212 @@
+"""The client of one device behind an SBI service; it believes nothing before checking it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from drivers.device import Call
+from drivers.errors import DeviceBusy, DeviceRefused, Disconnected, Unsupported, Untrusted
+from drivers.recorder import FlightRecorder
+from drivers.sbi.answers import JsonObject, error_code, objects, text, texts
+from drivers.sbi.chain import BUSY_LIMIT_S, SERVICES, HashChain
+from drivers.sbi.checks import Expectation, VerifiedAnswer, verify_answer
+from drivers.sbi.discovery import Found, callback_port, discover
+from drivers.sbi.link import exchange
+from drivers.sbi.protocol import (
+    HOST,
+    INFO,
+    PURPOSE,
+    RCAPTURE,
+    SPEC_VERSION,
+    BioType,
+    Status,
+    Target,
+    capture_request,
+)
+from drivers.sbi.trust import Check, CheckFailed, DigitalId, Identity, Trust, level_of
+
+T = TypeVar("T")
+
+BUSY_POLL_S: Final = 0.25
+_ANSWER_MARGIN_S: Final = 1.0
+_READY_POLL_S: Final = 0.05
+
+
+def retry_while_busy(call: Call, attempt: Callable[[], T]) -> T:
+    """Repeat `attempt` every 250 ms while the device is busy, at most 5 s.
+
+    Raises:
+        DeviceBusy: it still is.
+    """
+    patience = min(BUSY_LIMIT_S, call.remaining - 2 * BUSY_POLL_S)
+    until = call.clock.monotonic() + patience
+    while True:
+        try:
+            return attempt()
+        except DeviceBusy:
+            if call.clock.monotonic() >= until:
+                raise
+        call.sleep(BUSY_POLL_S)
+
+
+class SbiClient:
+    """Calls one device of one service.
+
+    `chain` is the hash chain of the service; without it the chain that this process keeps for the
+    service's address is used, so that all devices of one service continue the same chain.
+    """
+
+    def __init__(
+        self,
+        found: Found,
+        environment: str,
+        trust: Trust,
+        recorder: FlightRecorder,
+        chain: HashChain | None = None,
+    ) -> None:
+        self._found = found
+        self._environment = environment
+        self._trust = trust
+        self._recorder = recorder
+        self._chain = chain
+        self._port = found.port
+        self._bio_type = BioType(found.digital_id.bio_type)
+
+    @property
+    def port(self) -> int:
+        """Where the device is called."""
+        return self._port
+
+    def identify(self, call: Call) -> Identity:
+        """Read and verify the signed description of the device.
+
+        Raises:
+            Untrusted: a signature, a root, or what the description says does not hold.
+            Disconnected: the service no longer has the device.
+        """
+        try:
+            self._port = callback_port(self._found)
+            answer = exchange(self._port, INFO, {}, call, self._recorder)
+            for item in objects(answer, call.device):
+                identity = self._identity(item, call)
+                if identity is not None:
+                    return identity
+        except CheckFailed as failure:
+            raise Untrusted(call.device, failure.check, failure.detail) from failure
+        raise Disconnected(call.device, "the service no longer describes the device")
+
+    def _identity(self, item: JsonObject, call: Call) -> Identity | None:
+        """Verify one description; None when it is about another device."""
+        token = text(item, "deviceInfo")
+        if "." not in token:  # an unregistered device describes itself unsigned
+            self._recorder.note(f"unsigned description, error {error_code(item)}")
+            return None
+        now = call.clock.utc_now()
+        signed = self._trust.verify(token, now)
+        fields = signed.payload
+        if text(fields, "deviceId") != self._found.device_id:
+            return None
+        level = level_of(text(fields, "certification"))
+        inner = self._trust.verify_identity(text(fields, "digitalId"), level, now)
+        digital_id = DigitalId.of(inner.payload)
+        if digital_id != self._found.digital_id or not digital_id.serial:
+            raise CheckFailed(Check.DEVICE_IDENTITY, "another device than discovery announced")
+        self._check_description(fields)
+        return Identity(
+            self._port,
+            self._found.device_id,
+            text(fields, "deviceCode"),
+            digital_id,
+            self._bio_type,
+            level,
+            text(fields, "firmware"),
+            texts(fields, "deviceSubId"),
+            text(fields, "deviceStatus"),
+            signed.signer_valid_until,
+        )
+
+    def _check_description(self, fields: JsonObject) -> None:
+        if SPEC_VERSION not in texts(fields, "specVersion"):
+            raise CheckFailed(Check.SPEC_VERSION, f"device does not speak {SPEC_VERSION}")
+        if text(fields, "purpose") != PURPOSE:
+            raise CheckFailed(Check.PURPOSE, "not a registration device")
+        if text(fields, "env") != self._environment:
+            raise CheckFailed(Check.ENVIRONMENT, "not the environment of this desk")
+
+    def wait_ready(self, call: Call) -> None:
+        """Wait until the device has noticed that its live picture was closed.
+
+        Raises:
+            DeviceBusy: it stays busy for 5 s.
+            Disconnected: the service no longer has the device.
+        """
+        until = call.clock.monotonic() + BUSY_LIMIT_S
+        while self._status(call) == Status.BUSY:
+            if call.clock.monotonic() >= until:
+                raise DeviceBusy(call.device, "still busy after its live picture was closed")
+            call.sleep(_READY_POLL_S)
+
+    def _status(self, call: Call) -> str:
+        for found in discover(self._port, self._bio_type, call, self._recorder):
+            if found.device_id == self._found.device_id:
+                return found.status
+        raise Disconnected(call.device, "the service no longer has the device")
+
+    def capture(
+        self, identity: Identity, target: Target, wanted_score: int, call: Call
+    ) -> VerifiedAnswer:
+        """Capture and verify; the hash chain moves only when everything holds.
+
+        Raises:
+            DeviceTimeout: nobody presented what was asked for.
+            DeviceBusy: another capture did not end within 5 s.
+            DeviceRefused: the device refused; `device_code` is its code.
+            Untrusted: the answer failed a check and was dropped.
+        """
+        if identity.sub_ids and target.sub_id not in identity.sub_ids:
+            raise Unsupported(call.device, f"no sub device {target.sub_id}")
+        chain = self._chain or SERVICES.of(HOST, self._port)
+        with chain.extend(call):
+
+            def attempt() -> VerifiedAnswer:
+                return self._capture_once(identity, target, wanted_score, chain.last, call)
+
+            verified = retry_while_busy(call, attempt)
+            chain.last = verified.attestation.hashes[-1]
+        return verified
+
+    def _capture_once(
+        self, identity: Identity, target: Target, wanted_score: int, previous: str, call: Call
+    ) -> VerifiedAnswer:
+        """Send one request with a transaction number of its own and check the answer."""
+        transaction_id = str(uuid.uuid4())
+        # the device gives up before we do, so that it is not left waiting for a finger
+        patience_s = call.remaining - min(_ANSWER_MARGIN_S, call.remaining / 4)
+        request = capture_request(
+            target,
+            device_id=identity.device_id,
+            environment=self._environment,
+            transaction_id=transaction_id,
+            previous_hash=previous,
+            wanted_score=wanted_score,
+            timeout_ms=max(1, int(patience_s * 1000)),
+            at=call.clock.utc_now(),
+        )
+        answer = exchange(self._port, RCAPTURE, request, call, self._recorder)
+        expected = Expectation(
+            call.device,
+            identity,
+            self._trust,
+            target,
+            self._environment,
+            transaction_id,
+            previous,
+            call.clock.utc_now(),
+        )
+        try:
+            return verify_answer(answer, expected)
+        except (DeviceRefused, Untrusted) as error:
+            self._recorder.note(f"capture rejected: {error.code} {error.detail}")
+            raise

@@ -1,0 +1,114 @@
+"""What is checked of a service, and against what: names of the checks, roots, identities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from drivers.sbi.answers import JsonObject, text
+from drivers.sbi.jws import BadToken, Token, TrustStore, verify_token
+from drivers.sbi.protocol import BioType
+
+
+class Check(StrEnum):
+    """Stable names of the checks, as `Untrusted.check` carries them into the audit log."""
+
+    SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
+    DEVICE_IDENTITY = "device-identity"
+    CALLBACK = "callback"
+    ENVIRONMENT = "environment"
+    PURPOSE = "purpose"
+    TRANSACTION = "transaction"
+    SPEC_VERSION = "spec-version"
+    TIMESTAMP = "timestamp"
+    POSITIONS = "positions"
+    HASH_CHAIN = "hash-chain"
+    SCORE = "score"
+    RECORD = "record"
+    RECORD_POSITION = "record-position"
+    COMPRESSION = "compression"
+    RESOLUTION = "resolution"
+    IMAGE = "image"
+
+
+class CheckFailed(Exception):
+    """One check failed; the client turns it into `Untrusted` with the name of the device."""
+
+    def __init__(self, check: Check, detail: str = "") -> None:
+        super().__init__(f"{check}: {detail}")
+        self.check = check
+        self.detail = detail
+
+
+_LEVELS: Final = {"L0": "L0", "SBI 1.0": "L0", "L1": "L1", "SBI 2.0": "L1"}
+
+
+def level_of(certification: str) -> str:
+    """Return "L0" (signed in host software) or "L1" (signed inside the device)."""
+    if certification not in _LEVELS:
+        raise CheckFailed(Check.DEVICE_IDENTITY, "unknown certification level")
+    return _LEVELS[certification]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom this desk believes: roots of device keys, and of the chips of level 1 devices."""
+
+    device: TrustStore
+    chip: TrustStore
+
+    def verify(self, token: str, now: datetime) -> Token:
+        """Verify device information or a capture."""
+        return _verify(token, self.device, now)
+
+    def verify_identity(self, token: str, level: str, now: datetime) -> Token:
+        """Verify a `digitalId`, which a level 1 device signs inside its chip."""
+        return _verify(token, self.chip if level == "L1" else self.device, now)
+
+
+def _verify(token: str, store: TrustStore, now: datetime) -> Token:
+    try:
+        return verify_token(token, store, now)
+    except BadToken as error:
+        raise CheckFailed(Check(error.check), error.detail) from error
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalId:
+    """Who a device is: serial number, make and model together."""
+
+    serial: str
+    make: str
+    model: str
+    bio_type: str
+    sub_type: str
+
+    @classmethod
+    def of(cls, fields: JsonObject) -> DigitalId:
+        """Read the payload of a `digitalId`; what is absent is empty."""
+        return cls(
+            text(fields, "serialNo"),
+            text(fields, "make"),
+            text(fields, "model"),
+            text(fields, "type"),
+            text(fields, "deviceSubType"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A device whose signed description has been verified."""
+
+    port: int
+    device_id: str
+    device_code: str
+    digital_id: DigitalId
+    bio_type: BioType
+    level: str
+    firmware: str
+    sub_ids: tuple[str, ...]
+    status: str
+    signer_valid_until: datetime

@@ -1,0 +1,81 @@
+"""The command line `rekam-sim`: a whole simulated desk."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Simulated devices for rekam, each a real endpoint on its own wire.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Simulated devices for rekam."""
+
+
+@app.command()
+def lab(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")] = 7,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where station.toml, keys and data of the desk go.")
+    ] = None,
+    fingers: Annotated[
+        Path | None, typer.Option(help="Serve the finger pictures of this folder instead.")
+    ] = None,
+    resident: Annotated[int, typer.Option(min=1, help="Who sits down first.")] = 1,
+    until_stdin_closes: Annotated[
+        bool, typer.Option("--until-stdin-closes", help="End with the program that started it.")
+    ] = False,
+) -> None:
+    """Start a whole desk and print its configuration, a ready station.toml."""
+    from platformdirs import user_state_path
+
+    from simulators.lab import Lab
+    from simulators.people.finger_files import FingerFileError
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        desk = Lab(folder or user_state_path("rekam") / "lab", seed, fingers)
+    except FingerFileError as error:
+        typer.echo(f"rekam-sim: {error}", err=True)
+        raise typer.Exit(2) from error
+    with desk:
+        if not until_stdin_closes:
+            desk.seat(resident)
+        typer.echo(f"# {desk.config}")
+        typer.echo(desk.config.read_text())
+        typer.echo("ready")
+        if until_stdin_closes:
+            threading.Thread(target=_watch_stdin, args=(ended,), daemon=True).start()
+        ended.wait()
+
+
+def _watch_stdin(ended: threading.Event) -> None:
+    while sys.stdin.read(4096):
+        continue
+    ended.set()
+
+
+def main() -> None:
+    """Entry point of the command `rekam-sim`."""
+    from drivers.camera.environment import prepare_environment
+
+    prepare_environment()
+    app()
+
+
+if __name__ == "__main__":
+    main()

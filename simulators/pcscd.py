@@ -1,0 +1,181 @@
+"""A pcscd of our own beside that of the system: unprivileged, its own socket, vpcd readers.
+
+The socket path of pcscd is compiled in, but under socket activation it takes file descriptor 3, and
+libpcsclite honours PCSCLITE_CSOCK_NAME. libpcsclite reads that variable once a process: therefore
+all daemons that one process starts, one after the other, use the same path, and the first one must
+be made before the first PC/SC call. The vpcd driver itself listens on every address of the machine;
+that is its own behaviour, and a reason never to install it on a station in production.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final, Self
+
+from drivers.card.pcsc import is_library_installed
+
+PCSCD: Final = Path("/usr/sbin/pcscd")
+VPCD_DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+START_PATIENCE_S: Final = 5.0
+MAX_SOCKET_PATH: Final = 107
+
+# Run by a new interpreter that becomes pcscd, because LISTEN_PID must be pcscd's own. The socket
+# gets its final name when it listens, so that its existence means ready.
+_LAUNCHER: Final = """
+import os, pwd, socket, sys
+path, command = sys.argv[1], sys.argv[2:]
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+listener.bind(path + ".new")
+listener.listen(16)
+os.rename(path + ".new", path)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+if os.geteuid() == 0:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    os.setgroups([])
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)
+environment = dict(os.environ, LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execve(command[0], command, environment)
+"""
+
+
+def available() -> str | None:
+    """Return None when a private pcscd can run here, else what is missing."""
+    if not PCSCD.exists():
+        return "pcscd is not installed"
+    if not VPCD_DRIVER.exists():
+        return "the virtual reader driver (vsmartcard-vpcd) is not installed"
+    if not is_library_installed():
+        return "libpcsclite is not installed"
+    if importlib.util.find_spec("smartcard") is None:
+        return "pyscard is not installed"
+    return None
+
+
+class PrivatePcscd:
+    """A pcscd with one vpcd reader a name; at most one at a time in a process.
+
+    A reader NAME has two slots, "NAME 00 00" and "NAME 00 01", on ports `slot_port(NAME, 0)` and
+    `slot_port(NAME, 1)`.
+
+    Raises:
+        RuntimeError: the daemon did not start; the text is its log.
+    """
+
+    def __init__(self, reader_names: Sequence[str]) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="pcsc-"))
+        self._folder.chmod(0o711)  # `nobody` must reach the driver files
+        self._log_path = self._folder / "pcscd.log"
+        self._ports = {name: _free_port_pair() for name in reader_names}
+        self._socket_path = _socket_path_of_process()
+        self._write_configuration()
+        self.start()
+
+    def slot_port(self, reader_name: str, slot: int) -> int:
+        """Return the port where the card of slot 0 or 1 connects."""
+        return self._ports[reader_name] + slot
+
+    def start(self) -> None:
+        """Start the daemon (again); the readers, ports and socket path stay the same."""
+        self._socket_path.unlink(missing_ok=True)
+        command = [str(PCSCD), "--foreground", "--apdu", "--info"]
+        command += ["--config", str(self._folder / "conf")]
+        if _knows_polkit():
+            command.append("--disable-polkit")
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and constants
+                [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(self._socket_path), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_PATIENCE_S
+        while not self._socket_path.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"pcscd did not start: {self.log()}")
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        """End the daemon as a crash would; `start` brings it back."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(START_PATIENCE_S)
+            self._socket_path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End the daemon and remove its files; idempotent."""
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def log(self) -> str:
+        """Return what the daemon wrote: an independent witness of every APDU (test cards only)."""
+        return self._log_path.read_text(errors="replace")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _write_configuration(self) -> None:
+        configuration = self._folder / "conf"
+        configuration.mkdir()
+        blocks = []
+        for name, port in self._ports.items():
+            # vpcd keeps its sockets in a table by slot alone: two readers on one driver file would
+            # share their cards, so every reader loads a copy of its own
+            driver = self._folder / f"libifdvpcd-{port}.so"
+            shutil.copyfile(VPCD_DRIVER, driver)
+            blocks.append(
+                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\n'
+                f"LIBPATH {driver}\nCHANNELID {port}\n"
+            )
+        (configuration / "readers.conf").write_text("\n".join(blocks))
+
+
+@cache
+def _socket_path_of_process() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pcscd-"))
+    folder.chmod(0o711)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "pcscd.comm"
+    if len(str(path)) > MAX_SOCKET_PATH:
+        raise RuntimeError("the temporary folder has too long a name for a socket")
+    os.environ[SOCKET_VARIABLE] = str(path)
+    return path
+
+
+@cache
+def _knows_polkit() -> bool:
+    usage = subprocess.run(  # noqa: S603 - a constant path
+        [PCSCD, "--help"], capture_output=True, text=True, check=False
+    )
+    return "--disable-polkit" in usage.stdout  # pcsc-lite 2.x; 1.9.9 refuses the option
+
+
+def _free_port_pair() -> int:
+    """Return a port P with P + 1 free too; vpcd cannot choose one by itself."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port

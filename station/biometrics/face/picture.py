@@ -1,0 +1,69 @@
+"""Sharpness and evenness of light inside a face, both independent of absolute brightness."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+MAX_BLUR_PX: Final = 20.0
+
+_EYE_BAND: Final = (33, 133, 362, 263, 70, 300)
+"""Mesh points: eye corners and brows, where a face has its sharpest edges."""
+_ZONES: Final = {
+    "forehead": 151,
+    "cheek at image left": 50,
+    "cheek at image right": 280,
+    "chin": 199,
+}
+_ZONE_SIDE: Final = 0.3  # of the distance of the eyes
+_PROBE_SIGMA_PX: Final = 2.0
+
+
+def blur_sigma_px(bgr: Image, mesh: Points) -> float:
+    """Estimate the blur of the eye region as a Gaussian sigma in px, 0 to 20.
+
+    Source: own; an edge blurred by s has its gradient lowered by a known further blur p to
+    s / sqrt(s * s + p * p), so the ratio of the strongest gradients gives s, whatever the contrast.
+    """
+    points = mesh[list(_EYE_BAND), :2]
+    span = np.ptp(points[:, 0])
+    low, high = points.min(0) - 0.1 * span, points.max(0) + [0.1 * span, 0.2 * span]
+    part = _cut(bgr, low, high)
+    if min(part.shape[:2]) < 8:
+        return MAX_BLUR_PX
+    grey = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    # sensor noise would look like sharp edges
+    grey = cv2.GaussianBlur(grey, (0, 0), 0.7).astype(np.float32)
+    again = cv2.GaussianBlur(grey, (0, 0), _PROBE_SIGMA_PX).astype(np.float32)
+    ratio = _strongest_gradient(grey) / max(_strongest_gradient(again), 1e-6)
+    if ratio <= 1.0:
+        return MAX_BLUR_PX
+    return float(min(MAX_BLUR_PX, _PROBE_SIGMA_PX / np.sqrt(ratio * ratio - 1.0)))
+
+
+def zone_ratio(bgr: Image, mesh: Points, inter_eye_px: float) -> float:
+    """Lowest over highest mean of forehead, cheeks and chin; the worst colour channel counts."""
+    half = _ZONE_SIDE * inter_eye_px / 2
+    zones = [_cut(bgr, mesh[i, :2] - half, mesh[i, :2] + half) for i in _ZONES.values()]
+    means = np.array([zone.mean((0, 1)) for zone in zones if zone.size])
+    if len(means) < 2:
+        return 0.0
+    return float((means.min(0) / np.maximum(means.max(0), 1.0)).min())
+
+
+def _strongest_gradient(grey: NDArray[np.float32]) -> float:
+    gx, gy = cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)
+    return float(np.percentile(cv2.magnitude(gx, gy), 99))
+
+
+def _cut(bgr: Image, low: Points, high: Points) -> Image:
+    height, width = bgr.shape[:2]
+    left, top = (max(0, int(value)) for value in low)
+    right, bottom = min(width, int(high[0]) + 1), min(height, int(high[1]) + 1)
+    return bgr[top : max(top, bottom), left : max(left, right)]

@@ -1,0 +1,194 @@
+"""The command line `rekam`. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from station.config import StationConfig
+
+DEFAULT_CONFIG = Path("/etc/rekam/station.toml")
+
+app = typer.Typer(
+    help="Recording station for KTP-el identity enrolment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration; otherwise $REKAM_CONFIG or /etc/rekam."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Subject(StrEnum):
+    """What `rekam assess` can judge."""
+
+    FINGER = "finger"
+    SLAP = "slap"
+    FACE = "face"
+    IRIS = "iris"
+
+
+class WholeSlap(StrEnum):
+    """Which slap a picture shows."""
+
+    RIGHT = "right_four"
+    LEFT = "left_four"
+    THUMBS = "thumbs"
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without a screen.")] = False,
+    residents: Annotated[int, typer.Option(min=1, max=10_000, help="How many, headless.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")] = 7,
+    as_json: JsonOption = False,
+    data: Annotated[Path | None, typer.Option(help="Folder of the simulated desk.")] = None,
+    lab: Annotated[
+        Path | None, typer.Option(help="station.toml of a simulated desk that runs already.")
+    ] = None,
+    fingers: Annotated[
+        Path | None, typer.Option(help="Folder of finger pictures to be served by the scanner.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="id or en.")] = "id",
+) -> None:
+    """Record simulated residents: every wire, protocol and file is the real one."""
+    from station.commands import demo as demonstration
+
+    folder = data or demonstration.demo_folder()
+    with _reported(), demonstration.simulated_config(lab, folder, seed, fingers) as config:
+        if headless:
+            from station.compose import build_station
+
+            status = demonstration.run_headless(config, build_station, residents, as_json)
+        else:
+            status = _open_desk(config, language)
+        raise typer.Exit(status)
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    language: Annotated[str, typer.Option(help="id or en; otherwise as configured.")] = "",
+) -> None:
+    """Open the recording desk on the configured devices."""
+    with _reported():
+        loaded = _load(config)
+        raise typer.Exit(_open_desk(loaded, language or loaded.station.language))
+
+
+@app.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine, its disk, the configuration, the keys and every device."""
+    from station.commands import doctor as checks
+
+    raise typer.Exit(checks.run(_find(config), as_json))
+
+
+@app.command()
+def devices(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Connect every configured device and show who answered."""
+    from station.commands import doctor as checks
+
+    with _reported():
+        raise typer.Exit(checks.list_devices(_load(config), as_json))
+
+
+@app.command()
+def assess(
+    subject: Annotated[Subject, typer.Argument(help="What the pictures show.")],
+    images: Annotated[list[Path], typer.Argument(help="PNG, PGM, JPEG, JPEG 2000, WSQ ...")],
+    slap: Annotated[WholeSlap, typer.Option(help="Which slap.")] = WholeSlap.RIGHT,
+    finger: Annotated[int, typer.Option(min=1, max=10, help="Finger code, for its threshold.")] = 2,
+    ppi: Annotated[float, typer.Option(min=300, max=1100, help="Pixels per inch.")] = 500.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge pictures as the desk does; exit 1 when one is not acceptable."""
+    from station.commands import assess as assessing
+
+    raise typer.Exit(assessing.run(subject.value, images, slap.value, finger, ppi, as_json=as_json))
+
+
+@app.command()
+def verify(
+    record: Annotated[Path, typer.Argument(help="A sealed record, ID.cms.")],
+    ca: Annotated[
+        Path | None, typer.Option("--ca", help="PEM of the authority that issued the station.")
+    ] = None,
+    recipient: Annotated[
+        Path | None, typer.Option(help="PEM certificate, to open the record as well.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM private key of the recipient.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a sealed record: who sealed it, whether it is whole; with a key also what is inside."""
+    from station.commands import verify as verifying
+
+    with _reported():
+        raise typer.Exit(verifying.run(record, ca, recipient, key, as_json=as_json))
+
+
+def _open_desk(config: StationConfig, language: str) -> int:
+    from station.desk.environment import prepare
+
+    prepare()
+    from station.commands.demo import next_resident, seat_current
+    from station.compose import build_station
+    from station.desk.app import DeskApp
+
+    seat_current(config)
+
+    async def following() -> None:
+        await next_resident(config)
+
+    desk = DeskApp(build_station(config), language=language, on_next_resident=following)
+    return desk.run(mouse=False) or 0
+
+
+def _find(config: Path | None) -> Path | None:
+    if config is not None:
+        return config
+    if named := os.environ.get("REKAM_CONFIG"):
+        return Path(named)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
+
+
+def _load(config: Path | None) -> StationConfig:
+    from station import config as configuration
+    from station.errors import ConfigError
+
+    found = _find(config)
+    if found is None:
+        raise ConfigError(f"no configuration: give --config or make {DEFAULT_CONFIG}")
+    return configuration.load(found)
+
+
+def _reported() -> Reported:
+    from station.commands.reporting import Reported
+
+    return Reported()
+
+
+def main() -> None:
+    """Entry point of the command `rekam`."""
+    from drivers.camera.environment import prepare_environment
+
+    prepare_environment()
+    app()
+
+
+if TYPE_CHECKING:
+    from station.commands.reporting import Reported
+
+if __name__ == "__main__":
+    sys.exit(main())

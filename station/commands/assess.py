@@ -1,0 +1,114 @@
+"""`rekam assess`: judge pictures from files with the desk's own measures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from drivers.positions import Finger, Slap
+from station.biometrics.codecs import UnreadableImage, read_image, to_grey
+
+if TYPE_CHECKING:
+    from station.biometrics.codecs import Image
+    from station.biometrics.fingers.quality import FingerAssessor
+
+Json = dict[str, Any]
+
+
+def run(
+    subject: str,
+    images: Sequence[Path],
+    slap: str,
+    finger: int,
+    ppi: float,
+    *,
+    as_json: bool,
+) -> int:
+    """Judge each picture and print it; 0 when all are acceptable, 1 otherwise."""
+    judge = _judge_of(subject, Slap[slap.upper()], Finger(finger), ppi)
+    results = [_one(path, judge) for path in images]
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    else:
+        for result in results:
+            typer.echo(_plain(result))
+    return 0 if all(result["acceptable"] for result in results) else 1
+
+
+def _one(path: Path, judge: Callable[[Image], Json]) -> Json:
+    try:
+        image = read_image(path)
+    except UnreadableImage as error:
+        finding = {"acceptable": False, "findings": ["image.unreadable"]}
+        return {"image": str(path), "reason": error.reason} | finding
+    return {"image": str(path)} | judge(image)
+
+
+def _judge_of(subject: str, slap: Slap, finger: Finger, ppi: float) -> Callable[[Image], Json]:
+    from station.biometrics.summary import as_json
+
+    if subject == "face":
+        from station.biometrics.face.assess import FaceAssessor
+
+        faces = FaceAssessor()
+        return lambda image: as_json(faces.assess(_colour(image)))
+    if subject == "iris":
+        from station.biometrics.iris.assess import assess_iris
+
+        return lambda image: as_json(assess_iris(to_grey(image)))
+    from station.biometrics.fingers.quality import FingerAssessor
+
+    assessor = FingerAssessor()
+    if subject == "finger":
+        return lambda image: as_json(assessor.assess(to_grey(image), finger, ppi))
+    return lambda image: _slap(assessor, to_grey(image), slap, ppi)
+
+
+def _colour(image: Image) -> Image:
+    import numpy as np
+
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def _slap(assessor: FingerAssessor, image: Image, slap: Slap, ppi: float) -> Json:
+    from station.biometrics.fingers.segmentation import segment
+    from station.biometrics.summary import as_json
+
+    cut = segment(image, slap, resolution_ppi=ppi)
+    judged = assessor.assess_many([(f.image, f.position) for f in cut.fingers])
+    findings = [finding.value for finding in cut.findings]
+    fingers = []
+    for part, assessment in zip(cut.fingers, judged, strict=True):
+        box = {"left": part.left, "top": part.top, "right": part.right, "bottom": part.bottom}
+        fingers.append(as_json(assessment) | {"box": box, "lean_deg": round(part.lean_deg, 1)})
+    acceptable = cut.acceptable and all(a.acceptable for a in judged)
+    return {
+        "kind": "slap",
+        "acceptable": acceptable,
+        "count": cut.count,
+        "expected": cut.expected,
+        "hand": cut.hand_guess,
+        "findings": findings,
+        "fingers": fingers,
+    }
+
+
+def _plain(result: Json) -> str:
+    word = "acceptable" if result["acceptable"] else "not acceptable"
+    lines = [f"{result['image']}: {word}"]
+    if "reason" in result:
+        lines.append(f"  {result['reason']}")
+    for part in (result, *result.get("fingers", ())):
+        if part.get("position"):
+            lines.append(f"  {part['position']}")
+        lines += [
+            f"  {m['name']:<28} {m['value']:>10} {m['unit']:<8} limit {m['limit']}  ({m['source']})"
+            for m in part.get("measures", ())
+        ]
+    if result["findings"]:
+        lines.append(f"  findings: {', '.join(result['findings'])}")
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""A recording without a screen: an operator who always does the next sensible thing.
+
+It drives the same `RecordingStation` as the screens. What it decides is what a program may decide:
+the best of three attempts, another finger to verify, an exception with its reason; and it gives up,
+saying why, rather than turn in circles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.clock import Clock, RealClock
+from station.recording.capture import CaptureState
+from station.recording.policy import Option
+from station.recording.session import SessionState
+from station.recording.station import RecordingStation
+from station.recording.view import Problem, RecordView
+
+Report = Callable[[str, dict[str, Any]], None]
+"""Called with the name of an event and its facts, after the event is durable."""
+
+Pause = Callable[[float], Awaitable[None]]
+
+MAX_FAILURES = 5
+"""Captures in a row that the device refused, before the run gives up."""
+
+
+class GaveUp(Exception):
+    """The recording cannot go on without a person; the session stays in its journal."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.code} {problem.detail}".strip())
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One recorded resident."""
+
+    record: RecordView
+    seconds: float
+    resumed: bool
+
+
+class HeadlessOperator:
+    """Records one resident after another."""
+
+    def __init__(
+        self,
+        station: RecordingStation,
+        report: Report,
+        pause: Pause,
+        clock: Clock | None = None,
+    ) -> None:
+        self._station = station
+        self._report = report
+        self._pause = pause
+        self._clock = clock or RealClock()
+        self._reported = 0
+        self._failures = 0
+
+    async def record(self) -> Outcome:
+        """Record the resident at the desk; an unfinished session goes on first.
+
+        Raises:
+            GaveUp: something needs a person.
+        """
+        station, started = self._station, self._clock.monotonic()
+        unfinished = station.view.unfinished
+        self._reported, self._failures = 0, 0
+        if unfinished:
+            await station.resume(unfinished[0])
+            self._stop_if_stuck(SessionState.IDLE)
+            self._reported = len(station.done)
+            kept = [step.step.value for step in station.done]
+            self._report("resumed", {"session": unfinished[0], "kept": kept})
+        else:
+            await station.start()
+            self._stop_if_stuck(SessionState.IDLE)
+            self._report("started", {"session": station.view.session_id})
+        while station.view.session is not SessionState.SEALED:
+            await self._next()
+            self._report_accepted()
+        record = station.view.record
+        if record is None:
+            raise GaveUp(Problem("ST-303"))
+        seconds = round(self._clock.monotonic() - started, 2)
+        facts = {"record": record.record_id, "size": record.size, "sha256": record.sha256}
+        self._report("sealed", facts | {"path": record.path, "seconds": seconds})
+        return Outcome(record, seconds, bool(unfinished))
+
+    async def _next(self) -> None:
+        station = self._station
+        match station.view.session:
+            case SessionState.IDENTIFY:
+                if not await station.identify_from_card():
+                    await self._failed()
+                else:
+                    self._report("identified", {"nik": station.view.nik})
+            case SessionState.CAPTURING:
+                await self._capture()
+            case SessionState.SUSPENDED:
+                if not await station.reconnect():
+                    await self._failed()
+            case SessionState.REVIEW:
+                if not await station.seal():
+                    await self._failed()
+            case state:
+                raise GaveUp(station.view.problem or Problem("WF-001", state.value))
+
+    async def _capture(self) -> None:
+        station = self._station
+        if station.view.unsaved:
+            await station.save_again()
+            if station.view.unsaved:
+                await self._failed()
+            return
+        if station.view.capture is CaptureState.DECIDE:
+            await station.decide(_choose(station.view.options), "unattended")
+            return
+        before = station.view.attempt
+        await station.capture()
+        view = station.view
+        if view.problem is not None:
+            await self._failed()
+        elif view.attempt > before and view.step is not None:
+            self._report("retry", {"step": view.step.value, "findings": list(view.findings)})
+
+    async def _failed(self) -> None:
+        self._failures += 1
+        problem = self._station.view.problem or Problem("WF-001")
+        self._report("problem", {"code": problem.code, "detail": problem.detail})
+        if self._failures >= MAX_FAILURES:
+            raise GaveUp(problem)
+        await self._pause(min(0.2 * 2**self._failures, 2.0))
+
+    def _stop_if_stuck(self, state: SessionState) -> None:
+        view = self._station.view
+        if view.session is state:
+            raise GaveUp(view.problem or Problem("WF-001", state.value))
+
+    def _report_accepted(self) -> None:
+        done = self._station.done
+        for step in done[self._reported :]:
+            self._failures = 0
+            self._report(
+                "accepted",
+                {
+                    "step": step.step.value,
+                    "decision": step.decision,
+                    "attempts": step.attempts,
+                    "scores": [sample.score for sample in step.samples],
+                    "samples": [sample.sha256 for sample in step.samples],
+                },
+            )
+        self._reported = len(done)
+
+
+def _choose(options: tuple[Option, ...]) -> Option:
+    order = (Option.USE_BEST, Option.OTHER_INDEX, Option.EXCEPT, Option.REPEAT)
+    return next(option for option in order if option in options)
