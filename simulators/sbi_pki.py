@@ -44,7 +44,7 @@ class Authority:
         return cls(key, builder.sign(key, SHA256()))
 
     def issue(self, name: str, now: datetime, life: timedelta) -> Signer:
-        """Issue a signer; a negative `life` makes one that has expired."""
+        """Issue a signer whose certificate began yesterday; a negative `life` has ended already."""
         key = _key(name)
         builder = _builder(
             _name(name), self.certificate.subject, key, now, life, is_root=False
@@ -99,8 +99,8 @@ class SimulatedPki:
             impostor.issue("Simulated SBI device", at, month),
         )
 
-    def write(self, folder: Path) -> Path:
-        """Write both roots as PEM files; return the path of the device root.
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write both roots as PEM files; return the files that issue device keys.
 
         The root of the chip keys is `CHIP_ROOT_FILE` in the same folder.
         """
@@ -110,7 +110,7 @@ class SimulatedPki:
             (CHIP_ROOT_FILE, self.chip_root),
         ):
             (folder / name).write_bytes(root.certificate.public_bytes(Encoding.PEM))
-        return folder / DEVICE_ROOT_FILE
+        return (folder / DEVICE_ROOT_FILE,)
 
 
 @functools.cache

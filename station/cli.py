@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -191,4 +190,4 @@ if TYPE_CHECKING:
     from station.commands.reporting import Reported
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

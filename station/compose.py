@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def load_keys(config: StationConfig, folder: Path) -> StationKeys:
         signing_key=config.keys.signing_key,
         certificate=config.keys.certificate,
         recipients=config.keys.recipients,
+        now=datetime.now(UTC),
     )
 
 
@@ -57,7 +59,7 @@ def build_station(config: StationConfig) -> RecordingStation:
     return RecordingStation(
         build_devices(config),
         Judge(),
-        Vault(config.station.data, lambda folder: load_keys(config, folder)),
+        Vault(config.station.data, config.station.id, lambda folder: load_keys(config, folder)),
         identity,
         plan=config.plan,
         limits=Policy(

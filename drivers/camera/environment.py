@@ -9,13 +9,15 @@ ENVIRONMENT: Final = {
     # version 5 prints a warning per network; a line on stderr tears the operator's screen
     "OPENCV_LOG_LEVEL": "ERROR",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    # a broken or hostile header must not claim gigabytes; 8192 x 8192, default 2**30
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(2**26),
     # without it the first frame of a network stream is one frame old
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": "fflags;nobuffer",
     # a dead V4L2 camera would block grab() for 10 s; seconds and attempts
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "1",
     "OPENCV_VIDEOIO_V4L_READ_ATTEMPTS": "1",
 }
-"""Names and values; the log level works only when it is set before the first import of cv2."""
+"""Names and values; log level and pixel limit work only when set before the first import of cv2."""
 
 
 def prepare_environment() -> None:

@@ -170,6 +170,7 @@ class OpenCvCamera(FaceCamera):
         """Give the next `count` frames of the right size that arrive after this moment."""
         grabber = self._running()
         sequence, garbled = grabber.sequence, grabber.counters.garbled
+        started = self.clock.monotonic()
         with grabber.wanting():
             while count > 0:
                 frame = grabber.newer_than(sequence, min(_POLL_S, call.remaining))
@@ -180,7 +181,8 @@ class OpenCvCamera(FaceCamera):
                     continue
                 call.check()
                 sequence = frame.sequence
-                if self.clock.monotonic() - frame.grabbed_at > OLDEST_FRAME_S:
+                is_fresh = self.clock.monotonic() - frame.grabbed_at <= OLDEST_FRAME_S
+                if frame.grabbed_at < started or not is_fresh:
                     continue
                 height, width = frame.image.shape[:2]
                 if (width, height) != self._size:

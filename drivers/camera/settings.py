@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from drivers.device import DeviceSettings
 
@@ -34,6 +34,8 @@ class OpenCvSettings(DeviceSettings):
         gain, focus: in the camera's own units.
         white_balance_k: colour temperature in kelvin.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a URL may hold a password
 
     source: str
     width: int = Field(default=0, ge=0, le=8192)

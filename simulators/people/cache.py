@@ -6,8 +6,11 @@ import contextlib
 import hashlib
 import logging
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +22,12 @@ from simulators.people.fingerprints import GENERATOR_VERSION, HEIGHT, WIDTH, Mas
 log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE: Final = "REKAM_CACHE"
+
+# everything that zipfile and numpy were seen to raise for damaged bytes
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
+)
 
 
 def folder() -> Path:
@@ -40,11 +49,12 @@ def load(seed: int) -> Master | None:
     """Return a finger grown earlier, None when there is none or its file is damaged."""
     path = path_of(seed)
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # np.load forgets to close a file that it opened and could not read
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             pattern, levels = str(content["pattern"]), content["levels"]
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError):
+    except _DAMAGE:
         log.warning("damaged cache file %s: the finger is grown again", path.name)
         return None
     if levels.shape != (HEIGHT, WIDTH) or levels.dtype != np.int8:

@@ -85,7 +85,8 @@ def _slap(assessor: FingerAssessor, image: Image, slap: Slap, ppi: float) -> Jso
     for part, assessment in zip(cut.fingers, judged, strict=True):
         box = {"left": part.left, "top": part.top, "right": part.right, "bottom": part.bottom}
         fingers.append(as_json(assessment) | {"box": box, "lean_deg": round(part.lean_deg, 1)})
-    acceptable = cut.acceptable and all(a.acceptable for a in judged)
+    whole = all(finding.is_warning for finding in cut.findings)
+    acceptable = whole and all(a.acceptable for a in judged)
     return {
         "kind": "slap",
         "acceptable": acceptable,

@@ -31,7 +31,7 @@ from station.errors import StationError
 FSYNC_ROUNDS = 60
 LYING_FSYNC_MS = 0.05
 SLOW_FSYNC_MS = 250.0
-"""p50 below the first is a cache that lies, p99 above the second a dying medium (working values)."""
+"""p50 below the first: a cache that lies; p99 above the second: a dying medium (working values)."""
 LOW_SPACE_BYTES = 2 * 1024**3
 """No new residents below this (working value of the reference)."""
 
@@ -148,10 +148,10 @@ def _opencv() -> Finding:
 
 
 def _face_models() -> Finding:
-    from station.biometrics.face.models import ModelsMissing, model_files
+    from station.biometrics.face.models import Model, ModelsMissing, model_path
 
     try:
-        files = model_files()
+        files = [model_path(model) for model in Model]
     except ModelsMissing as error:
         return Finding("face models", Health.BAD, "missing: faces are not checked", str(error))
     return Finding("face models", Health.GOOD, f"{len(files)} files, hashes as published")

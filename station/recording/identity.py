@@ -13,7 +13,7 @@ from station.recording.judging import Judge
 from station.recording.progress import Progress
 
 if TYPE_CHECKING:
-    from station.biometrics.fingers.quality import FingerTemplate
+    from station.biometrics.fingers.matching import FingerTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,14 @@ class CardIdentification:
 
 async def read_card(reader: CardReader) -> CardIdentification:
     """Read the card that lies on `reader`; raises what its driver raises."""
-    from drivers.card.profiles.identity import read_identity
+    from drivers.card.identity import read_identity
 
     reading = await read_identity(reader)
-    facts: Json = {"kind": reading.kind, "simulated": reading.simulated}
+    facts: Json = {"kind": reading.kind.value, "simulated": reading.simulated}
     if reading.biodata is None:
-        return CardIdentification(None, reading.reason, facts)
-    return CardIdentification(Biodata.of("card", reading.biodata), "", facts)
+        return CardIdentification(None, reading.biodata_absent_because, facts)
+    values = dict(reading.biodata) | {"full_name": reading.biodata["name"]}
+    return CardIdentification(Biodata.of("card", values), "", facts)
 
 
 async def reference_finger(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -19,15 +19,21 @@ from station.recording.attempt import Bar, Judgement
 
 if TYPE_CHECKING:
     from station.biometrics.face.assess import FaceAssessor
-    from station.biometrics.fingers.quality import FingerAssessor, FingerTemplate
+    from station.biometrics.fingers.matching import FingerTemplate
+    from station.biometrics.fingers.quality import FingerAssessor
+    from station.biometrics.measure import Measure
 
 T = TypeVar("T")
 
 NFIQ2_FAILED = 255
 OTHER_FINGER = "finger.mismatch"
 SAME_FINGER_DOUBTFUL = "finger.match-doubtful"
+WORST_ANGLE = 20.0
+"""Degrees from the frontal pose that score 0 on our 0-100 scale of poses."""
 MATCH_TOP = 400.0
 """End of the scale of a bozorth3 score on the screen; genuine pairs seldom exceed it."""
+
+SHOWN_OF_IRIS = ("iris.radius", "iris.sharpness", "iris.usable-area")
 
 RANK_ORDER = (
     Finger.RIGHT_INDEX,
@@ -166,7 +172,12 @@ class Judge:
         return capture, judgement
 
     def _judge_finger(self, capture: Capture, reference: FingerTemplate) -> Judgement:
-        from station.biometrics.fingers.matching import MatchVerdict, compare, limit, verdict
+        from station.biometrics.fingers.matching import (
+            SAME_FROM,
+            MatchVerdict,
+            compare,
+            verdict,
+        )
 
         started = time.perf_counter()
         (sample,) = capture.samples
@@ -183,7 +194,7 @@ class Judge:
             acceptable=same,
             usable=same,
             rank=(float(score),),
-            bars=(Bar("match", score, limit(), MATCH_TOP, same),),
+            bars=(Bar("match", score, SAME_FROM, MATCH_TOP, same),),
             findings=found,
             scores=(min(score, 254),),
             details=({"measure": "bozorth3", "score": score, "verdict": outcome.value},),
@@ -192,7 +203,8 @@ class Judge:
 
     def _template(self, sample: Sample) -> FingerTemplate | None:
         finger = Finger(sample.position or 0)
-        return self._finger_assessor().template(sample.image, finger)
+        assessment = self._finger_assessor().assess(sample.image, finger, sample.resolution_ppi)
+        return assessment.template
 
     def _match(self, one: Sample, other: Sample) -> int:
         from station.biometrics.fingers.matching import compare
@@ -206,13 +218,18 @@ class Judge:
         started = time.perf_counter()
         (sample,) = capture.samples
         assessment = self._face_assessor().assess(sample.image)
-        worst = max(abs(assessment.yaw), abs(assessment.pitch), abs(assessment.roll))
+        angles = (assessment.yaw, assessment.pitch, assessment.roll)
+        worst = (
+            max(abs(angle) for angle in angles if angle is not None)
+            if all(angle is not None for angle in angles)
+            else WORST_ANGLE
+        )
         bars = tuple(
             Bar(m.name, m.value, m.limit, _top(m.value, m.limit), m.passes)
             for m in assessment.measures
             if m.limit is not None
         )
-        score = round(max(0.0, 100.0 - 5.0 * worst)) if assessment.faces == 1 else 0
+        score = round(max(0.0, 100.0 - worst * 100.0 / WORST_ANGLE)) if assessment.faces == 1 else 0
         return Judgement(
             acceptable=assessment.acceptable,
             usable=assessment.faces == 1 or assessment.unchecked,
@@ -240,11 +257,11 @@ def judge_irises(capture: Capture) -> Judgement:
         assessments.append(assessment)
         findings += tuple(f.value for f in assessment.findings if f.value not in findings)
         for measure in assessment.measures:
-            if measure.limit is not None and measure.name in ("iris_radius", "sharpness"):
-                label = f"{eye.name.lower()}_{measure.name}"
+            if measure.limit is not None and measure.name in SHOWN_OF_IRIS:
+                label = f"{eye.name.lower()}.{measure.name}"
                 top = _top(measure.value, measure.limit)
                 bars.append(Bar(label, measure.value, measure.limit, top, measure.passes))
-    scores = tuple(assessment.score for assessment in assessments)
+    scores = tuple(_iris_score(assessment.measures) for assessment in assessments)
     return Judgement(
         acceptable=all(assessment.acceptable for assessment in assessments),
         usable=all(assessment.found for assessment in assessments),
@@ -255,6 +272,11 @@ def judge_irises(capture: Capture) -> Judgement:
         details=tuple(as_json(assessment) for assessment in assessments),
         duration_ms=_ms_since(started),
     )
+
+
+def _iris_score(measures: Sequence[Measure]) -> int:
+    """The sharpness of ISO/IEC 29794-6 (0 to 100); 0 where no iris was found."""
+    return next((round(m.value) for m in measures if m.name == "iris.sharpness"), 0)
 
 
 def _cut(capture: Capture, request: SlapRequest) -> tuple[Capture, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivers.values import Capture, Sample
+from station.biometrics.fingers.matching import SAME_FROM
 from station.domain.plan import SLAP_OF, Step
 from station.recording.attempt import (
     AcceptedStep,
@@ -19,9 +20,6 @@ from station.recording.attempt import (
     sample_score,
 )
 from station.recording.judging import NFIQ2_FAILED, Judge
-
-SAME_FINGER = 80
-"""bozorth3 score from which two prints are the same finger (working value of the reference)."""
 
 
 async def keep(
@@ -69,7 +67,7 @@ async def _best_finger(pick: Pick, attempts: Sequence[Attempt], judge: Judge) ->
             candidate = (attempt, index, sample)
             if sample.position != pick[2].position or _score(candidate) <= _score(best):
                 continue
-            if await judge.match(sample, pick[2]) >= SAME_FINGER:
+            if await judge.match(sample, pick[2]) >= SAME_FROM:
                 best = candidate
     return best
 

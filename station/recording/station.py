@@ -39,6 +39,9 @@ from station.records.content import new_record_id
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+SERIAL_UPLOAD = 10.0
+"""Seconds more for a single finger: its picture takes seven at 57600 baud."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -341,8 +344,9 @@ class RecordingStation:
 
     async def _seal(self) -> None:
         content = record_content(self._known(), self._identity, self._clock.utc_now())
-        stored = await self._vault.seal(content)
-        self._record = RecordView(stored.record_id, stored.size, stored.sha256, str(stored.path))
+        sealed = await self._vault.seal(content)
+        row = sealed.row
+        self._record = RecordView(row.record_id, row.size, row.sha256, str(sealed.path))
         self._total = await self._vault.count()
 
     async def _prepare_step(self) -> bool:
@@ -395,7 +399,7 @@ class RecordingStation:
             case SlapRequest() as slap:
                 return await devices.scanner.capture(slap, timeout=wait)
             case FingerRequest() as finger:
-                return await devices.verifier.capture(finger, timeout=wait)
+                return await devices.verifier.capture(finger, timeout=wait + SERIAL_UPLOAD)
             case IrisRequest() as irises:
                 return await devices.iris.capture(irises, timeout=wait)
             case FaceRequest() as face:

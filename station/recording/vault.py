@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,19 +17,29 @@ from station.recording.attempt import Json
 from station.records.journal import Journal, find_unfinished
 from station.records.keys import StationKeys
 from station.records.store import RecordStore
+from station.records.writer import seal_and_store
 
 if TYPE_CHECKING:
     from station.records.content import RecordContent
-    from station.records.store import StoredRecord
+    from station.records.rows import StoredRecord
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRecord:
+    """A stored record and the file in which it lies."""
+
+    row: StoredRecord
+    path: Path
 
 
 class Vault:
     """Opens nothing before `open`; `close` is idempotent and waits for what is being written."""
 
-    def __init__(self, data: Path, keys: Callable[[Path], StationKeys]) -> None:
+    def __init__(self, data: Path, station: str, keys: Callable[[Path], StationKeys]) -> None:
         self._data = data
+        self._station = station
         self._load_keys = keys
         self._keys: StationKeys | None = None
         self._store: RecordStore | None = None
@@ -68,7 +79,7 @@ class Vault:
         """Add one event to the audit log."""
         await self._on_thread(lambda: self._open_store().append_event(event, detail))
 
-    async def seal(self, content: RecordContent) -> StoredRecord:
+    async def seal(self, content: RecordContent) -> SealedRecord:
         """Seal a record and commit it; when this returns it survives a power cut."""
         return await self._on_thread(lambda: self._seal(content))
 
@@ -85,7 +96,9 @@ class Vault:
 
     def _open(self) -> None:
         self._keys = self._load_keys(self._data / "keys")
-        self._store = RecordStore(self._data / "records", signer=self._keys.signer)
+        self._store = RecordStore(
+            self._data / "records", station=self._station, signer=self._keys.signer
+        )
 
     def _close(self) -> None:
         if self._journal is not None:
@@ -139,8 +152,7 @@ class Vault:
             self._journal.wipe()
             self._journal = None
 
-    def _seal(self, content: RecordContent) -> StoredRecord:
-        from station.records.sealing import seal_content
-
-        sealed = seal_content(content, self._open_keys())
-        return self._open_store().commit(sealed)
+    def _seal(self, content: RecordContent) -> SealedRecord:
+        store = self._open_store()
+        stored = seal_and_store(content, self._open_keys(), store)
+        return SealedRecord(stored, store.object_path(stored.record_id))

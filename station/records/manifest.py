@@ -15,7 +15,7 @@ from station.records.parts import Part, device_part_path
 
 SCHEMA: Final = "ktp-record/1"
 
-_Sha256 = Field(pattern=r"\A[0-9a-f]{64}\Z")
+_Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class _Strict(BaseModel):

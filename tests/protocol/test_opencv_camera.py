@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.api import Eye, FaceRequest, IrisRequest, State
@@ -299,6 +301,11 @@ class TestSettings:
         with pytest.raises(ValidationError, match="serial"):
             OpenCvSettings(source="http://127.0.0.1/face.mjpg")
 
+    def test_password_in_an_address_is_not_printed(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            OpenCvSettings(source="ftp://desk:secret-word@127.0.0.1/a", serial="1")
+        assert "secret-word" not in str(caught.value)
+
     def test_half_a_size_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="width and height"):
             OpenCvSettings(source=BY_ID, width=640)
@@ -401,3 +408,21 @@ class TestJpeg:
         at = data.index(b"\xff\xc0") + 5  # height and width of the frame header
         data[at : at + 4] = b"\xff\xff\xff\xff"
         assert decode_jpeg(bytes(data)) is None
+
+    @given(st.data())
+    def test_damaged_picture_is_decoded_or_refused(self, data: st.DataObject) -> None:
+        import cv2
+
+        _, encoded = cv2.imencode(".jpg", pattern(64, 48))
+        damaged = bytearray(encoded.tobytes())
+        first = damaged.index(b"\xff\xda")  # the compressed data
+        for _ in range(data.draw(st.integers(1, 8))):
+            at = data.draw(st.integers(first, len(damaged) - 3))
+            damaged[at] = data.draw(st.integers(0, 255))
+        image = decode_jpeg(bytes(damaged))
+        assert image is None or (image.shape == (48, 64, 3) and not image.flags.writeable)
+
+    @given(st.binary(max_size=300))
+    def test_any_bytes_between_the_marks_are_survived(self, body: bytes) -> None:
+        image = decode_jpeg(b"\xff\xd8" + body + b"\xff\xd9")
+        assert image is None or image.dtype == np.uint8

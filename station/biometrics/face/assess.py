@@ -20,6 +20,7 @@ Image = NDArray[np.uint8]
 Point = tuple[float, float]
 
 _ISO: Final = "ISO/IEC 19794-5:2011, full frontal"
+_POSE: Final = "ISO/IEC 19794-5:2011 allows 5 deg; 3 deg more for the error of the measure"
 _OWN: Final = "station, working value"
 _ICAO_LIGHT: Final = "ICAO portrait guidance, zone means"
 _SMALLEST_SIDE_PX: Final = 64
@@ -193,7 +194,7 @@ def _judge(bgr: Image, seen: _Seen, limits: FaceLimits) -> FaceAssessment:
                     f"face.{axis}",
                     abs(angle),
                     "deg",
-                    _ISO,
+                    _POSE,
                     limits.max_pose_deg,
                     higher_is_better=False,
                 ),
@@ -249,6 +250,6 @@ def _position(bgr: Image, seen: _Seen, limits: FaceLimits) -> list[Measure]:
     middle = (seen.eyes[0].centre + seen.eyes[1].centre) / 2
     (left, right), (top, bottom) = limits.centre_x, limits.eye_line
     return [
-        Measure("face.centre-x", middle[0] / width, "", _ISO, left, upper_limit=right),
-        Measure("face.eye-line", middle[1] / height, "", _ISO, top, upper_limit=bottom),
+        Measure("face.centre-x", float(middle[0]) / width, "", _ISO, left, upper_limit=right),
+        Measure("face.eye-line", float(middle[1]) / height, "", _ISO, top, upper_limit=bottom),
     ]

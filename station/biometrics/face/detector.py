@@ -57,8 +57,8 @@ class FaceDetector:
         keep = np.flatnonzero(scores > MIN_SCORE)
         values = raw.reshape(-1, 16)[keep].astype(np.float64) / INPUT_PX
         anchors = self._anchors[keep]
-        size = values[:, 2:4]
-        boxes = np.concatenate([values[:, :2] + anchors - size / 2, size], 1)
+        sides = values[:, 2:4]
+        boxes = np.concatenate([values[:, :2] + anchors - sides / 2, sides], 1)
         points = values[:, 4:].reshape(-1, 6, 2) + anchors[:, None]
         found = _merge(scores[keep], boxes * INPUT_PX, points * INPUT_PX)
         return [_to_image(one, scale, corner) for one in found]

@@ -88,7 +88,7 @@ class EyeMesh:
         crop = cv2.warpAffine(bgr, matrix, (_EYE_PX, _EYE_PX))
         if at_image_right:  # the network knows one eye only: mirror the other
             crop = np.ascontiguousarray(crop[:, ::-1])
-        self._net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255.0, (_EYE_PX, _EYE_PX), swapRB=True))
+        self._net.setInput(_blob(crop))
         raw = self._net.forward(["output_eyes_contours_and_brows", "output_iris"])
         lids, iris = (one.reshape(-1, 3)[:, :2].astype(np.float64) for one in raw)
         if at_image_right:
@@ -109,6 +109,10 @@ def head_pose(mesh: Points) -> Pose:
         pitch=math.degrees(math.atan2(y[2], math.hypot(y[0], y[1]))) - PITCH_BIAS_DEG,
         roll=-math.degrees(math.atan2(x[1], x[0])),
     )
+
+
+def _blob(crop: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    return cv2.dnn.blobFromImage(crop, 1 / 255.0, (crop.shape[1], crop.shape[0]), swapRB=True)
 
 
 def _crop_matrix(left: Points, right: Points, centre: Points, side: float, out: int) -> Points:

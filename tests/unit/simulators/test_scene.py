@@ -60,13 +60,19 @@ def test_nobody_can_be_asked_for_anything(ask: Callable[[Scene], None]) -> None:
 def test_cooperative_resident_does_what_devices_ask(resident: Person) -> None:
     scene = Scene(resident)
     assert scene.card_inserted
-    assert scene.placed is None
     scene.asked_for(Slap.LEFT_FOUR)
     assert scene.placed is Slap.LEFT_FOUR
     scene.asked_for(Finger.LEFT_INDEX)
     assert scene.finger_on_sensor is Finger.LEFT_INDEX
+
+
+def test_eyes_do_not_move_the_hand(resident: Person) -> None:
+    scene = Scene(resident)
+    scene.place(Slap.THUMBS)
     scene.asked_for(Eye.LEFT)
-    assert scene.placed is Finger.LEFT_INDEX
+    assert scene.placed is Slap.THUMBS
+    scene.lift()
+    assert scene.fingers_on_platen() == {}
 
 
 def test_asking_again_keeps_the_hand_as_it_lies(resident: Person) -> None:

@@ -61,6 +61,20 @@ def test_a_file_cut_anywhere_is_damaged(folder: Path) -> None:
         assert cache.load(7) is None
 
 
+def test_bits_flipped_anywhere_never_raise(folder: Path) -> None:
+    cache.store(7, small_master())
+    whole = cache.path_of(7).read_bytes()
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        content = bytearray(whole)
+        # names, headers and directory: the first and the last bytes
+        for position in rng.integers(-600, 300, 3).tolist():
+            content[position] = int(rng.integers(256))
+        cache.path_of(7).write_bytes(content)
+        loaded = cache.load(7)
+        assert loaded is None or loaded.levels.shape == (560, 416)
+
+
 def test_an_array_of_another_shape_is_refused(folder: Path) -> None:
     folder.mkdir()
     with cache.path_of(7).open("wb") as file:

@@ -17,7 +17,9 @@ def ring(image: NDArray[np.uint8], view: IrisView, low: float, high: float) -> N
     """The pixels left and right of the eye between two multiples of the iris radius."""
     yy, xx = np.mgrid[0:480, 0:640]
     away = np.hypot(xx - view.centre[0], yy - view.centre[1]) / view.iris_radius_px
-    return image[(away > low) & (away < high) & (np.abs(yy - view.centre[1]) < 20)]
+    inside: NDArray[np.bool_] = (away > low) & (away < high)
+    pixels: NDArray[np.uint8] = image[inside & (np.abs(yy - view.centre[1]) < 20)]
+    return pixels
 
 
 def test_pictures_repeat_by_capture_number(resident: Person) -> None:
@@ -58,5 +60,5 @@ def test_blur_lowers_the_detail(resident: Person) -> None:
 def test_a_blink_covers_the_iris(resident: Person, lid: float, covered: bool) -> None:
     view = IrisView(unsteadiness=0, lid=lid, lashes=0)
     image = render_iris(resident.iris(Eye.RIGHT), view, 1)
-    above = image[140:160, 310:330].astype(float).mean()
+    above = float(image[140:160, 310:330].mean())
     assert (above > 145) is covered

@@ -1,0 +1,163 @@
+"""The catalogue of messages: every error code with what happened and what the operator does.
+
+Sentences are for people at the desk: cause first, then one action, no blame, at most 80 characters.
+Guidance about poor captures stands in `station.guidance`. Every code here also has a line in
+`docs/reference/errors.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from station.guidance import GUIDANCE, Text
+from station.i18n import N_
+
+__all__ = ["ERRORS", "GUIDANCE", "INTERNAL_ERROR", "Text", "explain", "guidance"]
+
+Translate = Callable[[str], str]
+
+INTERNAL_ERROR = "APP-901"
+"""Shown for an exception that nobody translated: a bug."""
+
+UNKNOWN = Text(
+    N_("An error without an explanation in this version"),
+    N_("Note the code and call the technician"),
+)
+_CALL = N_("Call the supervisor and read out the code")
+_RECONNECT = N_("Check the cable, then press F6")
+
+_DEVICES = {
+    "DEV-000": Text(N_("The device reports an error"), _CALL),
+    "DEV-101": Text(N_("The device is not connected"), _RECONNECT),
+    "DEV-102": Text(N_("The device was not found or did not answer"), _RECONNECT),
+    "DEV-103": Text(N_("The device was disconnected"), N_("Plug it in again, then press F6")),
+    "DEV-104": Text(
+        N_("The device is busy"), N_("Wait a moment; close other programs that use it")
+    ),
+    "DEV-201": Text(
+        N_("Nothing was captured in time"), N_("Ask the resident again, then press F5")
+    ),
+    "DEV-202": Text(
+        N_("The device gave an unreadable answer"), N_("Press F5 again; if it stays, replug it")
+    ),
+    "DEV-203": Text(
+        N_("The answer of the device cannot be trusted"),
+        N_("Do not use this device; call the technician"),
+    ),
+    "DEV-204": Text(
+        N_("The device hangs"), N_("Unplug it, wait five seconds, plug it in, press F6")
+    ),
+    "DEV-205": Text(N_("The device refused the request"), N_("Press F5 again; then reset it")),
+    "DEV-301": Text(N_("This model cannot do that"), N_("Call the technician")),
+    "DEV-401": Text(N_("The capture was cancelled"), N_("Press F5 to start again")),
+    "DEV-501": Text(N_("There is no card on the reader"), N_("Place the card, then press F5")),
+    "DEV-502": Text(
+        N_("The card was moved while it was read"), N_("Leave the card still, then press F5")
+    ),
+    "DEV-503": Text(
+        N_("The card cannot be read"), N_("Turn or wipe the card; otherwise type the NIK")
+    ),
+    "DEV-901": Text(N_("Fault in the driver of the device"), _CALL),
+}
+
+_CARD = {
+    "CARD-101": Text(N_("This desk has no card reader"), N_("Type the NIK")),
+    "CARD-102": Text(N_("The card gives its data only to a reader with a SAM"), N_("Type the NIK")),
+}
+
+_NIK = {
+    "NIK-101": Text(N_("A NIK has 16 digits"), N_("Compare with the family card and type again")),
+    "NIK-102": Text(N_("The day in the NIK does not exist"), N_("Check digits 7 and 8")),
+    "NIK-103": Text(N_("The month in the NIK does not exist"), N_("Check digits 9 and 10")),
+    "NIK-104": Text(N_("The birth date in the NIK does not exist"), N_("Check digits 7 to 12")),
+    "NIK-105": Text(N_("The last four digits cannot be 0000"), N_("Check the last four digits")),
+    "NIK-201": Text(N_("Unknown NIK region code"), N_("Check with the family card, then go on")),
+}
+
+_STATION = {
+    "STN-000": Text(N_("The station reports an error"), _CALL),
+    "CFG-001": Text(N_("The configuration cannot be used"), N_("Call the technician")),
+    "CFG-002": Text(
+        N_("The texts of this language are not installed"),
+        N_("Technician: run `make setup`"),
+    ),
+    "WF-001": Text(N_("This is not possible now"), N_("Go back and try again; note the code")),
+    "SIM-101": Text(N_("The simulated desk does not answer"), N_("Start the demonstration again")),
+    INTERNAL_ERROR: Text(N_("Internal error in the program"), _CALL),
+}
+
+_STORE = {
+    "ST-001": Text(N_("The local store reports an error"), _CALL),
+    "ST-101": Text(
+        N_("The disk is full"), N_("Keep the desk on; call the technician to free space")
+    ),
+    "ST-102": Text(
+        N_("The disk did not confirm the last write"),
+        N_("Do not switch off; call the technician"),
+    ),
+    "ST-103": Text(
+        N_("Too little disk space for a new recording"), N_("Call the technician to free space")
+    ),
+    "ST-201": Text(
+        N_("The unfinished recording is damaged"), N_("Do not delete it; call the supervisor")
+    ),
+    "ST-202": Text(N_("This recording was begun before"), N_("Go on with it from the home screen")),
+    "ST-203": Text(
+        N_("The unfinished recording belongs to another key"), N_("Call the supervisor")
+    ),
+    "ST-301": Text(
+        N_("Another program on this computer is recording"), N_("Close the other program")
+    ),
+    "ST-302": Text(N_("This record is already sealed"), N_("Do not seal again; note the code")),
+    "ST-303": Text(N_("There is no such record here"), N_("Check the record number")),
+    "ST-304": Text(
+        N_("The index of the records is damaged"), N_("Do not record; call the technician")
+    ),
+}
+
+_SECURITY = {
+    "SEC-001": Text(N_("A security check reports an error"), _CALL),
+    "SEC-101": Text(N_("The record was changed or is damaged"), _CALL),
+    "SEC-102": Text(N_("A signature is not valid"), _CALL),
+    "SEC-103": Text(N_("Data differ from their recorded hash"), _CALL),
+    "SEC-104": Text(N_("The record is not built as it must be"), _CALL),
+    "SEC-105": Text(N_("The file is not a sealed record"), N_("Choose another file")),
+    "SEC-106": Text(
+        N_("The record is sealed for another recipient"), N_("Use the key of the recipient")
+    ),
+    "SEC-107": Text(N_("The signer of the record is not known"), _CALL),
+    "SEC-201": Text(N_("A key of the station is missing"), N_("Call the technician")),
+    "SEC-202": Text(
+        N_("Others may read a secret key of the station"),
+        N_("Do not record; call the technician"),
+    ),
+    "SEC-203": Text(N_("A key of the station cannot be used"), N_("Call the technician")),
+    "SEC-204": Text(
+        N_("A certificate is not valid at this time"), N_("Check the clock; call the technician")
+    ),
+    "SEC-205": Text(N_("Key and certificate do not belong together"), N_("Call the technician")),
+    "SEC-301": Text(
+        N_("The audit log cannot be continued"), N_("Do not record; call the supervisor")
+    ),
+}
+
+ERRORS: Mapping[str, Text] = MappingProxyType(
+    {**_DEVICES, **_CARD, **_NIK, **_STATION, **_STORE, **_SECURITY}
+)
+"""Code to what happened and what to do."""
+
+
+def explain(code: str, translate: Translate) -> tuple[str, str]:
+    """Return message and action of an error code in the translator's language.
+
+    A code that this version does not know gets a text that says just that.
+    """
+    text = ERRORS.get(code, UNKNOWN)
+    return translate(text.message), translate(text.action)
+
+
+def guidance(finding: str, translate: Translate) -> tuple[str, str]:
+    """Return what was seen and what to say or do for a finding."""
+    text = GUIDANCE.get(finding, UNKNOWN)
+    return translate(text.message), translate(text.action)
