@@ -55,6 +55,8 @@ def lab(
     with desk:
         if not until_stdin_closes:
             desk.seat(resident)
+        for remark in desk.remarks:
+            typer.echo(f"# {remark}")
         typer.echo(f"# {desk.config}")
         typer.echo(desk.config.read_text())
         typer.echo("ready")

@@ -18,7 +18,7 @@ from typing import Any, Self
 import tomli_w
 
 from simulators import pki
-from simulators.card import CardSlot, open_slot
+from simulators.desk_card import card_reader
 from simulators.people.finger_files import FingerFiles
 from simulators.people.person import Person
 from simulators.sbi import SbiServer
@@ -42,6 +42,7 @@ class Lab:
         self.scene = Scene(fingers=self._fingers)
         self._stack = ExitStack()
         self._coming: threading.Thread | None = None
+        self.remarks: list[str] = []
 
     @property
     def config(self) -> Path:
@@ -86,9 +87,8 @@ class Lab:
         roots = [str(path) for path in sbi.pki.write(self.folder / "pki" / "devices")]
         module = stack.enter_context(R30xModule(self.scene, link=self.folder / "verifier.tty"))
         camera = stack.enter_context(StreamCamera(self.scene))
-        slot: CardSlot = stack.enter_context(open_slot(self.scene))
-        if slot.remark:
-            log.warning("%s", slot.remark)
+        card = stack.enter_context(card_reader(self.scene))
+        self.remarks = [card.remark] if card.remark else []
         return {
             "scanner": {"driver": "sbi-scanner", "port": sbi.port, "device_roots": roots},
             "iris": {"driver": "sbi-iris", "port": sbi.port, "device_roots": roots},
@@ -99,7 +99,7 @@ class Lab:
                 "serial": f"SIM-FACE-{self._seed}",
             },
             "verifier": {"driver": "r30x", "port": module.path},
-            "card": slot.settings,
+            "card": card.settings,
         }
 
     def _config(self, devices: dict[str, dict[str, Any]], control: str) -> dict[str, Any]:

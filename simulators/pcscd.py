@@ -28,22 +28,24 @@ from drivers.card.pcsc import is_library_installed
 
 PCSCD: Final = Path("/usr/sbin/pcscd")
 VPCD_DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+RUNTIME_FOLDER: Final = Path("/run/pcscd")
+READY: Final = b"daemon ready"
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 START_PATIENCE_S: Final = 5.0
 MAX_SOCKET_PATH: Final = 107
 
-# Run by a new interpreter that becomes pcscd, because LISTEN_PID must be pcscd's own. The socket
-# gets its final name when it listens, so that its existence means ready.
+# Run by a new interpreter that becomes pcscd, because LISTEN_PID must be pcscd's own. pcscd
+# needs no runtime folder under socket activation, yet it ends where there is none.
 _LAUNCHER: Final = """
 import os, pwd, socket, sys
-path, command = sys.argv[1], sys.argv[2:]
+path, runtime, command = sys.argv[1], sys.argv[2], sys.argv[3:]
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-listener.bind(path + ".new")
+listener.bind(path)
 listener.listen(16)
-os.rename(path + ".new", path)
 os.dup2(listener.fileno(), 3)
 os.set_inheritable(3, True)
 if os.geteuid() == 0:
+    os.makedirs(runtime, mode=0o755, exist_ok=True)
     nobody = pwd.getpwnam("nobody")
     os.chown(path, nobody.pw_uid, nobody.pw_gid)
     os.setgroups([])
@@ -58,6 +60,8 @@ def available() -> str | None:
     """Return None when a private pcscd can run here, else what is missing."""
     if not PCSCD.exists():
         return "pcscd is not installed"
+    if os.geteuid() != 0 and not RUNTIME_FOLDER.is_dir():
+        return f"{RUNTIME_FOLDER} does not exist and only the superuser can make it"
     if not VPCD_DRIVER.exists():
         return "the virtual reader driver (vsmartcard-vpcd) is not installed"
     if not is_library_installed():
@@ -98,16 +102,19 @@ class PrivatePcscd:
         command += ["--config", str(self._folder / "conf")]
         if _knows_polkit():
             command.append("--disable-polkit")
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER]
         with self._log_path.open("ab") as log:
+            begin = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and constants
-                [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(self._socket_path), *command],
+                [*launcher, str(self._socket_path), str(RUNTIME_FOLDER), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         deadline = time.monotonic() + START_PATIENCE_S
-        while not self._socket_path.exists():
+        while READY not in self._log_path.read_bytes()[begin:]:
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise RuntimeError(f"pcscd did not start: {self.log()}")
             time.sleep(0.005)
 

@@ -1,4 +1,4 @@
-"""The behaviour of simulated SBI devices: what they see, how long they wait, what state they are in.
+"""The behaviour of simulated SBI devices: what they see, how long they wait, and their state.
 
 No bytes of the wire and no sockets here. A slap scanner counts fingers and knows left from right by
 their order on the glass only: the wrong hand is delivered under the names that were asked for.

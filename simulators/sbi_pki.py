@@ -46,9 +46,7 @@ class Authority:
     def issue(self, name: str, now: datetime, life: timedelta) -> Signer:
         """Issue a signer whose certificate began yesterday; a negative `life` has ended already."""
         key = _key(name)
-        builder = _builder(
-            _name(name), self.certificate.subject, key, now, life, is_root=False
-        )
+        builder = _builder(_name(name), self.certificate.subject, key, now, life, is_root=False)
         return Signer(key, builder.sign(self.key, SHA256()))
 
 

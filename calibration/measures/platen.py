@@ -107,14 +107,10 @@ def measure_platen(
     pixels_per_mm = resolution_ppi / MM_PER_INCH
     cell_px = round(CELL_MM * pixels_per_mm)
     level = float(np.median(image)) if image.size else 0.0
-    nothing = (0.0, 0, 0.0, 0.0, 0.0, level, dark_share_limit, latent_rms_limit, Verdict.INVALID)
-    if min(image.shape) < cell_px:
-        return PlatenCleanliness(*nothing, f"smaller than one cell of {CELL_MM} mm")
-    if level < LEAST_BACKGROUND:
-        return PlatenCleanliness(*nothing, "too dark: no lamp, or dark field")
-    if np.mean(image < level * (1 - CONTACT_DEPTH_SHARE)) > CONTACT_SHARE_LIMIT:
-        return PlatenCleanliness(*nothing, "something lies on the glass")
-
+    reason = _why_invalid(image, level, cell_px)
+    if reason:
+        nothing = (0.0, 0, 0.0, 0.0, 0.0, level, dark_share_limit, latent_rms_limit)
+        return PlatenCleanliness(*nothing, Verdict.INVALID, reason)
     residual = image.astype(np.float32) - _smooth_background(image)
     sigma = noise_sigma(image)
     spots, areas_px = _find_spots(residual, sigma, SMALLEST_SPOT_MM2 * pixels_per_mm**2)
@@ -153,6 +149,16 @@ def noise_sigma(image: NDArray[np.uint8]) -> float:
     # the squares of the kernel sum up to 36; the median of |N(0, 1)| is 0.6745
     sigma = float(np.median(np.abs(answers))) / 6 / 0.6745
     return max(sigma, _QUANTISATION_SIGMA)
+
+
+def _why_invalid(image: NDArray[np.uint8], level: float, cell_px: int) -> str:
+    if min(image.shape) < cell_px:
+        return f"smaller than one cell of {CELL_MM} mm"
+    if level < LEAST_BACKGROUND:
+        return "too dark: no lamp, or dark field"
+    if np.mean(image < level * (1 - CONTACT_DEPTH_SHARE)) > CONTACT_SHARE_LIMIT:
+        return "something lies on the glass"
+    return ""
 
 
 def _judge(dark: float, latent: float, areas_px: list[int]) -> tuple[Verdict, str]:

@@ -97,9 +97,11 @@ class PcscTransport:
         from smartcard import scard
 
         (self._context,) = self._checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
-        (names,) = self._checked(scard.SCardListReaders(self._context, []))
         try:
+            (names,) = self._checked(scard.SCardListReaders(self._context, []))
             self._reader = match_reader(names, self._wanted)
+        except SystemError as error:  # pyscard, when the service ends between the two calls
+            raise Disconnected(self._device, "the smart-card service ended") from error
         except LookupError as error:
             raise Disconnected(self._device, str(error)) from error
         return self._reader

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drivers.api import CardReader, Finger, read_only
+from drivers.errors import DeviceTimeout, NoCard
 from drivers.values import Sample
 from station.domain.biodata import Biodata
 from station.recording.attempt import Json
@@ -14,6 +15,9 @@ from station.recording.progress import Progress
 
 if TYPE_CHECKING:
     from station.biometrics.fingers.matching import FingerTemplate
+
+CARD_PATIENCE = 5.0
+"""Seconds to lay the card down after the operator asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,13 @@ class CardIdentification:
 
 
 async def read_card(reader: CardReader) -> CardIdentification:
-    """Read the card that lies on `reader`; raises what its driver raises."""
+    """Read the card that lies on `reader` or is laid there now; raises what its driver raises."""
     from drivers.card.identity import read_identity
 
+    try:
+        await reader.wait_card(present=True, timeout=CARD_PATIENCE)
+    except DeviceTimeout as error:
+        raise NoCard(reader.name) from error
     reading = await read_identity(reader)
     facts: Json = {"kind": reading.kind.value, "simulated": reading.simulated}
     if reading.biodata is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from asn1crypto import algos, cms, core, x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from station.records.errors import StructureInvalid
 
@@ -23,7 +24,15 @@ TAG_BYTES: Final = 16
 T = TypeVar("T")
 
 # what asn1crypto raises on bytes that do not fit the wanted shape, most of it on first access
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    UnsupportedAlgorithm,
+)
 
 
 class GcmParameters(core.Sequence):  # type: ignore[misc]  # asn1crypto ships no types

@@ -10,13 +10,14 @@ from station.records.content import Codec
 from station.records.errors import StructureInvalid
 
 _PILLOW_FORMATS = {"JP2": "JPEG2000", "PNG": "PNG", "WSQ": "WSQ", "JPEG": "JPEG"}
-# what Pillow's header readers raise on damaged bytes
+# what Pillow's header readers raise on damaged bytes; NameError is the WSQ reader's, at the end
 _UNREADABLE = (
     OSError,
     SyntaxError,
     ValueError,
     LookupError,
     TypeError,
+    NameError,
     OverflowError,
     struct.error,
 )

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from asn1crypto import cms
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
@@ -84,7 +84,10 @@ def _verify(signed_data: cms.SignedData, content: bytes) -> Signed:
     attributes = reading("signed attributes", lambda: _attributes(signer))
     if attributes["message_digest"] != hashlib.sha256(content).digest():
         raise SignatureInvalid("the signed digest is not that of the content")
-    public = certificate.public_key()
+    public = reading("certificate", certificate.public_key)
+    reading(
+        "certificate", lambda: (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    )
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise StructureInvalid("the signer's key is not EC")
     signature = reading("signature", lambda: signer["signature"].native)
@@ -94,7 +97,7 @@ def _verify(signed_data: cms.SignedData, content: bytes) -> Signed:
     except InvalidSignature as error:
         raise SignatureInvalid("the signature does not match") from error
     signed_at = attributes["signing_time"]
-    if not isinstance(signed_at, datetime):
+    if not isinstance(signed_at, datetime) or signed_at.tzinfo is None:
         raise StructureInvalid("no signing time")
     return Signed(content, certificate, signed_at)
 
@@ -148,7 +151,7 @@ def check_trust(signed: Signed, authority: x509.Certificate) -> None:
         raise UntrustedSigner("the given authority may not issue certificates")
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise UntrustedSigner("the certificate does not come from the given authority") from error
 
 

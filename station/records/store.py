@@ -297,7 +297,8 @@ class RecordStore:
         """Sign a last checkpoint and release the store; repeated calls do nothing.
 
         Raises:
-            StorageFailed: the checkpoint could not be written; the store is released all the same.
+            StorageFailed, AuditBroken: no checkpoint was written; the store is released all the
+                same.
         """
         with self._database.guard:
             try:

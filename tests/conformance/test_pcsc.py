@@ -18,7 +18,7 @@ from drivers.api import CardReader, Device, State
 from drivers.card.identity import CardKind, read_identity
 from drivers.card.reader import PcscReader
 from drivers.errors import CardLost, CardUnreadable, DeviceBusy, DeviceTimeout, Disconnected
-from simulators.card import TYPE_A_ATR
+from simulators.card import GET_UID, TYPE_A_ATR, from_person
 from simulators.card_links import VpcdSlot
 from simulators.card_slot import CardFault
 from simulators.pcscd import PrivatePcscd, available
@@ -62,7 +62,9 @@ class PcscRig:
     def __init__(self) -> None:
         self.daemon = PrivatePcscd([READER])
         self.table = CardTable(ANDI)
-        self.slot = VpcdSlot(self.table, self.daemon.slot_port(READER, 0), stranger=_content(BUDI))
+        self.slot = VpcdSlot(
+            self.table, self.daemon.slot_port(READER, 0), stranger=from_person(BUDI)
+        )
         self._is_running = True
 
     def close(self) -> None:
@@ -96,21 +98,16 @@ class PcscRig:
 
     def insert(self, holder: Holder = ANDI) -> None:
         self.table.lay(holder)
-        while not wait_until(lambda: seen_by_pcscd()[0], NEXT_LOOK_S):
+        if not wait_until(lambda: seen_by_pcscd()[0], NEXT_LOOK_S):
             # a card that comes between a broken link and pcscd's next look is never announced
             self.table.lay(None)
             wait_until(lambda: False, NEXT_LOOK_S / 2)
             self.table.lay(holder)
+            assert wait_until(lambda: seen_by_pcscd()[0])
 
     def remove(self) -> None:
         self.table.lay(None)
         assert wait_until(lambda: not seen_by_pcscd()[0])
-
-
-def _content(holder: Holder):  # type: ignore[no-untyped-def]
-    from simulators.card import from_person
-
-    return from_person(holder)
 
 
 @pytest.fixture(scope="module")
@@ -142,22 +139,26 @@ async def test_a_whole_card_is_read_and_witnessed_by_the_daemon(rig: PcscRig) ->
         sent = sum(entry.direction == ">" for entry in reader.recorder.dump())
     assert reading.kind is CardKind.TEST_CARD
     assert reading.simulated
-    assert reading.photo == _content(ANDI).photo
+    assert reading.photo == from_person(ANDI).photo
     assert rig.daemon.log().count("APDU: ") - before == sent
 
 
 async def test_exchange_faster_than_the_poll_never_mixes_two_people(rig: PcscRig) -> None:
     async with _reader(rig) as reader:
-        with pytest.raises(CardLost):
+        answers = []
+
+        async def try_again_and_again() -> None:
             async with reader.session() as session:
                 await session.transmit(SELECT_KTPEL)
                 rig.table.lay(BUDI)
-                answers = []
                 for _ in range(40):  # a stale handle would reach the other card after some tries
                     try:
-                        answers.append(await session.transmit(bytes.fromhex("FFCA000000")))
+                        answers.append(await session.transmit(GET_UID))
                     except CardLost:
                         await asyncio.sleep(0.02)
+
+        with pytest.raises(CardLost):
+            await try_again_and_again()
         assert answers == []
         assert reader.state is State.READY
 
@@ -174,10 +175,9 @@ async def test_exchange_inside_a_command_ends_the_reading(rig: PcscRig) -> None:
 
 async def test_a_broken_link_inside_a_command_is_a_lost_card(rig: PcscRig) -> None:
     async with _reader(rig) as reader:
+        rig.slot.inject(CardFault.LINK_BROKEN)
         with pytest.raises(CardLost):
-            async with reader.session() as session:
-                rig.slot.inject(CardFault.LINK_BROKEN)
-                await session.transmit(SELECT_KTPEL)
+            await read_identity(reader)
         rig.remove()
         rig.insert()
         await read_andi(reader)
@@ -210,10 +210,14 @@ async def test_wrong_answers_to_reset_are_unreadable_cards(rig: PcscRig, fault: 
 
 async def test_service_killed_inside_a_session(rig: PcscRig) -> None:
     async with _reader(rig) as reader:
-        with pytest.raises(Disconnected):
+
+        async def lose_the_service() -> None:
             async with reader.session() as session:
                 rig.unplug()
                 await session.transmit(SELECT_KTPEL)
+
+        with pytest.raises(Disconnected):
+            await lose_the_service()
         assert reader.state is State.LOST
         rig.plug()
         await reader.connect()

@@ -132,10 +132,15 @@ class FingerAssessor:
         )
 
     def assess_many(
-        self, prints: Sequence[tuple[NDArray[np.uint8], Finger | None]]
+        self,
+        prints: Sequence[tuple[NDArray[np.uint8], Finger | None]],
+        resolution_ppi: float = WORKING_PPI,
     ) -> list[FingerAssessment]:
-        """Judge 500 ppi prints in parallel; results in the order given."""
-        return list(self._pool.map(lambda one: self.assess(*one), prints))
+        """Judge several prints of one resolution in parallel; results in the order given.
+
+        What `segment` cut out is at 500 ppi, whatever the slap was.
+        """
+        return list(self._pool.map(lambda one: self.assess(*one, resolution_ppi), prints))
 
     def _score(self, extraction: Extraction, wanted: int) -> Measure:
         from station.biometrics.fingers.extraction import library_version

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drivers.positions import Eye
 from station.biometrics.findings import Finding, is_acceptable
-from station.biometrics.iris.lids import Circle
+from station.biometrics.iris.circle import Circle
 from station.biometrics.measure import Measure
 
 _GATE_OF: Final = {
@@ -29,7 +29,7 @@ _AN_EYE_HAS: Final = {
     "iris.sclera-contrast": 2.0,
     "iris.pupil-circularity": 55.0,
     "iris.concentricity": 80.0,
-    "iris.usable-area": 10.0,
+    "iris.usable-area": 25.0,
 }
 """Below any of these a round dark spot with a ring is no eye; working values."""
 

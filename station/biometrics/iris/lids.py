@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from station.biometrics.iris.circle import Circle
 
 GreyImage = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -16,22 +17,10 @@ _GLARE_FROM: Final = 230
 _OUTLIER_SPREADS: Final = 3.2
 _BESIDE: Final = 0.35  # of the iris radius: rows that lids hardly reach
 _MIN_COLUMNS: Final = 0.12
+_INSIDE_LIMBUS: Final = 0.95  # the blurred limbus itself is bright
+_MIN_BRIGHT: Final = 0.85
+_AGREEING_PX, _MIN_AGREEING = 6.0, 0.6
 _UPPER_MARGIN_PX, _LOWER_MARGIN_PX = 5, 3
-
-
-@dataclass(frozen=True, slots=True)
-class Circle:
-    """Centre and radius in px."""
-
-    x: float
-    y: float
-    r: float
-
-    def distance(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Distance of every pixel of an image of `shape` (height, width) from the centre."""
-        dx = np.arange(shape[1], dtype=np.float32) - np.float32(self.x)
-        dy = np.arange(shape[0], dtype=np.float32)[:, None] - np.float32(self.y)
-        return np.asarray(np.sqrt(dx * dx + dy * dy), np.float32)
 
 
 def beside(shape: tuple[int, ...], iris: Circle) -> Mask:
@@ -69,37 +58,45 @@ def usable_iris(grey: GreyImage, pupil: Circle, iris: Circle) -> tuple[Mask, Mas
 
 
 def _lid_line(bright: Mask, pupil: Circle, iris: Circle, upper: bool) -> NDArray[np.float64] | None:
-    """Parabola y of (x - iris.x) / iris.r along a lid that crosses the iris."""
+    """Parabola y of (x - iris.x) / iris.r along a lid that crosses the iris, None without one."""
     columns = np.arange(int(iris.x - 0.9 * iris.r), int(iris.x + 0.9 * iris.r))
     xs, ys = [], []
     for x in columns[(columns >= 0) & (columns < bright.shape[1])]:
-        row = _first_bright_row(bright, pupil, iris, int(x), upper)
+        row = _first_lid_row(bright, pupil, iris, int(x), upper)
         if row is not None:
             xs.append((x - iris.x) / iris.r)
             ys.append(row)
     if len(xs) < max(6, _MIN_COLUMNS * columns.size):
         return None
-    return _robust_parabola(np.array(xs), np.array(ys, float))
+    line, agreeing = _robust_parabola(np.array(xs), np.array(ys, float))
+    return line if agreeing >= _MIN_AGREEING else None
 
 
-def _first_bright_row(bright: Mask, pupil: Circle, iris: Circle, x: int, upper: bool) -> int | None:
-    """First bright row of a column on the way from the pupil to the limbus."""
+def _first_lid_row(bright: Mask, pupil: Circle, iris: Circle, x: int, upper: bool) -> int | None:
+    """First row of a column, from the pupil outwards, beyond which nearly all is bright."""
     sign = -1 if upper else 1
-    limbus = 0.97 * np.sqrt(iris.r**2 - (x - iris.x) ** 2)
+    limbus = _INSIDE_LIMBUS * np.sqrt(iris.r**2 - (x - iris.x) ** 2)
     start = 0.2 * iris.r
     if abs(x - pupil.x) < pupil.r:
         edge = pupil.y + sign * np.sqrt(pupil.r**2 - (x - pupil.x) ** 2)
         start = max(start, float(sign * (edge - iris.y)) + 4)
     path = (iris.y + sign * np.arange(start, limbus)).astype(int)
     path = path[(path >= 0) & (path < bright.shape[0])]
-    hits = np.flatnonzero(bright[path, x])
-    # the last two pixels are the limbus itself
-    if hits.size == 0 or path.size - hits[0] <= 2:
+    if path.size < 3:
         return None
-    return int(path[hits[0]])
+    seen = bright[path, x]
+    # a bright fleck of the iris is dark again further out, a lid is not; lashes are thin
+    outwards = np.cumsum(seen[::-1])[::-1] / np.arange(seen.size, 0, -1)
+    lid = np.flatnonzero(seen & (outwards >= _MIN_BRIGHT))
+    if lid.size == 0 or seen.size - lid[0] < 3:
+        return None
+    return int(path[lid[0]])
 
 
-def _robust_parabola(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def _robust_parabola(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Fit by reweighting; the share of points within `_AGREEING_PX` comes with the parabola."""
     weight = np.ones_like(x)
     design = np.stack([x * x, x, np.ones_like(x)], 1)
     line: NDArray[np.float64] = np.zeros(3)
@@ -107,4 +104,4 @@ def _robust_parabola(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[
         solution = np.linalg.lstsq(design * weight[:, None], y * weight, rcond=None)
         line = solution[0].astype(np.float64)
         weight = 1 / (1 + ((y - design @ line) / 4) ** 2)
-    return line
+    return line, float((np.abs(y - design @ line) < _AGREEING_PX).mean())

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from station.biometrics.iris.lids import Circle, beside
+from station.biometrics.iris.circle import Circle
+from station.biometrics.iris.lids import beside
 from station.biometrics.iris.polar import unroll
 from station.biometrics.iris.segmentation import IrisSegmentation
 from station.biometrics.measure import Measure

@@ -12,7 +12,7 @@ FloatImage = NDArray[np.float32]
 
 
 def unroll(image: FloatImage, x: float, y: float, reach: int, angles: int) -> FloatImage:
-    """Give (angles, reach) float32: row i at i * 360 / angles degrees, column r at r px from (x, y).
+    """Give (angles, reach) float32: row i at i * 360 / angles degrees, column r at r px.
 
     Beyond the edge the image goes on unchanged, which gives no edges of its own. (`cv2.warpPolar`
     leaves memory of earlier calls there.)

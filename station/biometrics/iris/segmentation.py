@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from station.biometrics.iris.lids import Circle, usable_iris
+from station.biometrics.iris.circle import Circle
+from station.biometrics.iris.lids import usable_iris
 from station.biometrics.iris.polar import unroll
 
 GreyImage = NDArray[np.uint8]

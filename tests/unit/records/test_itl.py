@@ -119,7 +119,7 @@ def test_image_of_another_codec_is_noticed(content: RecordContent) -> None:
         (b"10.003:FACE", b"10.003:SCAR", "10.003 IMT"),
         (b"17.003:1", b"17.003:7", "17.003 ELR"),
         (b"10.006:48", b"10.006:\x20\x20", "10.006 and 10.007"),
-        (b"1.003:1\x1f8", b"1.003:1\x1f7", "malformed"),
+        (b"1.003:1\x1f8", b"1.003:1\x1f7", "1.003 CNT"),
     ],
 )
 def test_single_wrong_field_is_named(record: bytes, old: bytes, new: bytes, expected: str) -> None:

@@ -1,0 +1,178 @@
+"""One step of the plan: the live picture, what to say, what was measured, what comes next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from station.desk.keys import Bindings, key
+from station.desk.looks import look_name, looks_for
+from station.desk.names import (
+    BEST_REASONS,
+    CAPTURE_STATES,
+    EXCEPTION_REASONS,
+    FINGERS,
+    OPTIONS,
+    STEPS,
+    bar_name,
+)
+from station.desk.plain import lines, plain
+from station.desk.prompts import drawing, prompt, wanted_fingers
+from station.desk.screens.base import DeskScreen
+from station.desk.screens.choice import ChoiceDialogue
+from station.desk.screens.decide import DecideDialogue
+from station.desk.screens.overview import OverviewDialogue
+from station.desk.services import Desk
+from station.desk.widgets.live_picture import LivePicture
+from station.desk.widgets.problem_box import ProblemBox
+from station.desk.widgets.quality_bar import bar_line
+from station.domain.plan import Step
+from station.i18n import N_
+from station.messages import guidance
+from station.recording import capture as table
+from station.recording import policy
+from station.recording.capture import CaptureEvent, CaptureState
+from station.recording.policy import Option
+
+MAX_GUIDANCE = 2
+"""Findings shown at once: more is not read."""
+
+
+class CaptureScreen(DeskScreen):
+    """The same for face, slaps, irises and the verification finger."""
+
+    BINDINGS: ClassVar[Bindings] = [
+        key("f5", "capture", N_("Capture")),
+        key("f6", "again", N_("Retake")),
+        key("f7", "look", N_("Picture")),
+        key("f8", "except", N_("Exception")),
+        key("f9", "review", N_("Review")),
+        key("f10", "decide", N_("Decide")),
+        key("ctrl+n", "decide", N_("Decide"), show=False),
+        key("escape", "cancel", N_("Cancel")),
+    ]
+    HELP_TEXT = N_(
+        "Say the sentence to the resident, then press F5. After the last attempt you choose how "
+        "to go on. The number beside a bar counts, not how sharp the picture looks here."
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._picture = LivePicture(desk.station.preview)
+        self._look = 0
+        self._step: Step | None = None
+
+    def body(self) -> ComposeResult:
+        with Horizontal():
+            yield self._picture
+            with VerticalScroll(id="side", can_focus=False):
+                yield Static(id="step", markup=False)
+                yield Static(id="prompt", markup=False)
+                yield Static(id="fingers", markup=False)
+                yield Static(id="small-drawing", markup=False)
+                yield Static(id="attempt", markup=False)
+                yield Static(id="bars", markup=False)
+                yield Static(id="guidance", markup=False)
+                yield ProblemBox(markup=False)
+                yield Static(id="state", markup=False)
+
+    def paint(self) -> None:
+        view, step = self.desk.view, self.desk.view.step
+        if step is None:
+            return  # the next view already belongs to another screen
+        if step is not self._step:
+            self._step, self._look = step, 0
+        self._paint_task(step)
+        self._paint_result()
+        self.query_one(ProblemBox).paint(view.problem, self.desk.translate)
+        self._paint_look(step)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.repaint)
+
+    def _paint_task(self, step: Step) -> None:
+        _, verify = self.desk.translate, self.desk.verify_with
+        self.write("#step", _(STEPS[step]), "bold")
+        self.write("#prompt", f"“{_(prompt(step, verify))}”", "bold $accent")
+        fingers = wanted_fingers(step, verify)
+        self.write("#fingers", ", ".join(_(FINGERS[finger]) for finger in fingers), "$text-muted")
+        self._picture.draw(drawing(step, verify))
+        small = self.query_one("#small-drawing", Static)
+        roomy = self.size.height >= 30 or not self.desk.view.bars
+        small.display = roomy and bool(fingers) and self.desk.station.preview() is not None
+        small.update(plain(drawing(step, verify), "$primary"))
+
+    def _paint_result(self) -> None:
+        _, view = self.desk.translate, self.desk.view
+        attempt = _("Attempt {n} of {m}", n=view.attempt, m=view.max_attempts)
+        self.write("#attempt", attempt if view.attempt else "")
+        bars, width = self.query_one("#bars", Static), self.query_one("#side").content_size.width
+        bars.display = bool(view.bars and width)
+        if bars.display:
+            rows = [bar_line(bar, bar_name(bar.label, _), width, _) for bar in view.bars]
+            bars.update(Content("\n").join(rows))
+        self.query_one("#guidance", Static).update(lines(*self._guidance()))
+        state = CAPTURE_STATES.get(view.capture, "") if view.capture else ""
+        self.write("#state", _(state), "bold")
+
+    def _guidance(self) -> list[Content]:
+        shown: list[Content] = []
+        for finding in self.desk.view.findings[:MAX_GUIDANCE]:
+            message, action = guidance(finding, self.desk.translate)
+            shown += [plain(f"• {message}"), plain(f"→ {action}", "bold $accent")]
+        return shown
+
+    def _paint_look(self, step: Step) -> None:
+        _ = self.desk.translate
+        looks = looks_for(step, self.desk.glyphs)
+        look = looks[self._look % len(looks)]
+        self._picture.look = look
+        self._picture.border_subtitle = plain(_("F7 picture: {look}", look=_(look_name(look))))
+
+    # ---------------------------------------------------------------- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        view = self.desk.view
+        deciding = view.capture is CaptureState.DECIDE
+        match action:
+            case "capture" | "again":
+                ready = view.capture in (CaptureState.PREPARE, CaptureState.POSITION)
+                return ready and (action == "capture" or view.attempt > 0)
+            case "decide":
+                return deciding
+            case "except":
+                excepting = (view.capture, CaptureEvent.EXCEPT) in table.TRANSITIONS
+                return excepting and view.step is not None and _may_except(view.step)
+        return True
+
+    def action_capture(self) -> None:
+        self.desk.command(self.desk.station.capture)
+
+    def action_again(self) -> None:
+        self.desk.command(self.desk.station.capture)
+
+    def action_look(self) -> None:
+        self._look += 1
+        self.repaint()
+
+    def action_review(self) -> None:
+        self.app.push_screen(OverviewDialogue(self.desk))
+
+    def action_cancel(self) -> None:
+        self.ask_to_cancel()
+
+    def action_except(self) -> None:
+        def with_reason(reason: str | None) -> None:
+            if reason is not None:
+                self.desk.command(lambda: self.desk.station.except_step(reason))
+
+        question = N_("Why can this not be captured?")
+        self.app.push_screen(ChoiceDialogue(self.desk, question, EXCEPTION_REASONS), with_reason)
+
+    def action_decide(self) -> None:
+        options = {option.value: OPTIONS[option] for option in self.desk.view.options}
+        self.app.push_screen(DecideDialogue(self.desk, options), self._decided)

@@ -1,0 +1,108 @@
+"""Between two residents: which devices are ready, what is unfinished, who is next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from station.desk.keys import Bindings, key
+from station.desk.names import DEVICE_STATES, ROLES
+from station.desk.plain import lines, plain
+from station.desk.screens.base import DeskScreen
+from station.desk.widgets.problem_box import ProblemBox, problem_text
+from station.i18n import N_, Translator
+from station.recording.session import SessionState
+from station.recording.view import DeviceView
+
+_SIGNS = {"ready": "✓", "busy": "✓", "connecting": "…"}
+_STYLES = {"ready": "$success", "busy": "$success", "connecting": "$accent"}
+
+
+class HomeScreen(DeskScreen):
+    """F5 begins, or goes on with the recording that a crash or a power cut left behind."""
+
+    BINDINGS: ClassVar[Bindings] = [
+        key("f5", "new", N_("New resident")),
+        key("f5", "resume", N_("Go on with it")),
+        key("enter", "new", N_("New resident"), show=False),
+        key("enter", "resume", N_("Go on with it"), show=False),
+        key("f10", "another", N_("New resident")),
+        key("ctrl+n", "another", N_("New resident"), show=False),
+        key("escape", "close", N_("Close")),
+    ]
+    HELP_TEXT = N_(
+        "A device with a problem is tried again when its step comes. "
+        "An unfinished recording goes on at the step where it stopped."
+    )
+
+    def body(self) -> ComposeResult:
+        yield Static(id="heading", markup=False)
+        with VerticalScroll(id="devices"):
+            yield Static(id="device-list", markup=False)
+        yield ProblemBox(markup=False)
+        yield Static(id="unfinished", markup=False)
+        yield Static(id="records", markup=False)
+        yield Static(id="next", markup=False)
+
+    def paint(self) -> None:
+        _, view = self.desk.translate, self.desk.view
+        opening = self.desk.opening
+        self.write("#heading", _("Starting the devices ...") if opening else _("Devices"), "bold")
+        self.query_one("#device-list", Static).update(
+            Content("\n").join(device_text(device, _) for device in view.devices)
+        )
+        self.query_one(ProblemBox).paint(view.problem, _)
+        unfinished = _("Unfinished recordings: {n}", n=len(view.unfinished))
+        self.write("#unfinished", unfinished if self._can_resume else "", "bold $accent")
+        total = _.number(view.records_total)
+        self.write("#records", _("Records on this desk: {n}", n=total))
+        self.write("#next", "" if opening else self._next())
+
+    @property
+    def _can_resume(self) -> bool:
+        view = self.desk.view
+        return view.session is SessionState.IDLE and bool(view.unfinished)
+
+    def _next(self) -> str:
+        _, view = self.desk.translate, self.desk.view
+        if self._can_resume:
+            return _("F5: go on with the unfinished recording. F10: a new resident.")
+        if view.session is SessionState.CANCELLED:
+            return _("Recording cancelled, captures destroyed. F5: next resident.")
+        return _("F5: record the next resident.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("new", "resume", "another") and self.desk.opening:
+            return False
+        if action in ("resume", "another"):
+            return self._can_resume
+        return not self._can_resume if action == "new" else True
+
+    def action_new(self) -> None:
+        self.desk.next_resident()
+
+    def action_another(self) -> None:
+        self.desk.next_resident()
+
+    def action_resume(self) -> None:
+        session_id = self.desk.view.unfinished[0]
+        self.desk.command(lambda: self.desk.station.resume(session_id))
+
+
+def device_text(device: DeviceView, translate: Translator) -> Content:
+    """Role, state in words, model and serial number; below them what is wrong."""
+    role = translate(ROLES.get(device.role, device.role))
+    state = translate(DEVICE_STATES.get(device.state, device.state))
+    style = _STYLES.get(device.state, "$error")
+    first = Content.assemble(
+        plain(f"{_SIGNS.get(device.state, '✗')} {role:<24} ", style),
+        plain(f"{state:<16} ", f"bold {style}"),
+        plain(" ".join(part for part in (device.model, device.serial) if part)),
+    )
+    if device.problem is None:
+        return first
+    return lines(first, problem_text(device.problem, translate))

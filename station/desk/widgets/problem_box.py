@@ -1,0 +1,36 @@
+"""What went wrong: cause, what to do, and the code for the telephone."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from station.desk.plain import lines, plain
+from station.i18n import N_, Translator
+from station.messages import explain
+from station.recording.view import Problem
+
+UNTRUSTED = "DEV-203"
+FAILED_CHECK = N_("Failed check: {check}")
+
+
+class ProblemBox(Static):
+    """Hidden while there is no problem."""
+
+    def paint(self, problem: Problem | None, translate: Translator) -> None:
+        """Show `problem`."""
+        self.display = problem is not None
+        self.update(problem_text(problem, translate) if problem else "")
+
+
+def problem_text(problem: Problem, translate: Translator) -> Content:
+    """Cause and code, then what to do; details stay in the log, but for a failed proof."""
+    message, action = explain(problem.code, translate)
+    check = ""
+    if problem.code == UNTRUSTED and problem.detail:
+        check = translate(FAILED_CHECK, check=problem.detail.partition(":")[0])
+    return lines(
+        plain(f"⚠ {message}. [{problem.code}]", "bold $error"),
+        plain(check, "$error"),
+        plain(f"→ {action}.", "$accent"),
+    )

@@ -1,0 +1,170 @@
+"""Settings, identity, environment and JPEG handling of the OpenCV camera; no stream is opened."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from drivers.camera.environment import ENVIRONMENT
+from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg, sharpness
+from drivers.camera.opencv import OpenCvCamera
+from drivers.camera.settings import OpenCvSettings
+from drivers.camera.source import _v4l_properties
+from drivers.errors import ConnectFailed
+from tests.protocol.camera_scenes import pattern
+
+BY_ID = "/dev/v4l/by-id/usb-Acme_Portrait_Cam_SN0042-video-index0"
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            ("0", "by-id"),
+            ("/dev/video0", "by-id"),
+            ("rtsp://127.0.0.1/a", "source must be"),
+            ("http://", "source must be"),
+            ("http://127.0.0.1:99999/a", "Port out of range"),
+            ("", "source must be"),
+        ],
+    )
+    def test_other_addresses_are_refused(self, source: str, message: str) -> None:
+        with pytest.raises(ValidationError, match=message):
+            OpenCvSettings(source=source, serial="1")
+
+    def test_network_camera_needs_a_serial_number(self) -> None:
+        with pytest.raises(ValidationError, match="serial"):
+            OpenCvSettings(source="http://127.0.0.1/face.mjpg")
+
+    def test_password_in_an_address_is_not_printed(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            OpenCvSettings(source="ftp://desk:secret-word@127.0.0.1/a", serial="1")
+        assert "secret-word" not in str(caught.value)
+
+    def test_half_a_size_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="width and height"):
+            OpenCvSettings(source=BY_ID, width=640)
+
+    def test_identity_comes_from_the_link_name(self) -> None:
+        assert OpenCvSettings(source=BY_ID).identity == ("Acme_Portrait_Cam", "SN0042")
+        assert OpenCvSettings(source=BY_ID, serial="7").identity == ("Acme_Portrait_Cam", "7")
+
+    async def test_link_that_is_not_there_is_a_camera_unplugged(self) -> None:
+        device = OpenCvCamera("face", OpenCvSettings(source=BY_ID))
+        with pytest.raises(ConnectFailed, match="not plugged in"):
+            await device.connect()
+
+    def test_v4l_values_follow_the_automatics_that_they_replace(self) -> None:
+        settings = OpenCvSettings(
+            source=BY_ID, width=1280, height=720, fps=25, exposure_100us=100, focus=30
+        )
+        names = [name for name, _ in _v4l_properties(settings)]
+        assert names == [
+            *("FOURCC", "FRAME_WIDTH", "FRAME_HEIGHT", "FPS", "BUFFERSIZE"),
+            *("AUTO_EXPOSURE", "AUTOFOCUS", "EXPOSURE", "FOCUS", "CONVERT_RGB"),
+        ]
+
+    def test_v4l_property_codes_exist(self) -> None:
+        import cv2
+
+        everything = OpenCvSettings(
+            source=BY_ID,
+            width=640,
+            height=480,
+            fps=30,
+            exposure_100us=100,
+            gain=1,
+            focus=1,
+            white_balance_k=5000,
+        )
+        properties = dict(_v4l_properties(everything))
+        assert all(hasattr(cv2, f"CAP_PROP_{name}") for name in properties)
+        assert properties["FOURCC"] == cv2.VideoWriter.fourcc(*"MJPG")
+
+    def test_environment_is_set_and_cv2_not_imported(self) -> None:
+        script = (
+            "import os, sys; from drivers.camera.environment import prepare_environment as p;"
+            "p(); p(); import drivers.camera.opencv; assert 'cv2' not in sys.modules;"
+            "print(os.environ['OPENCV_FFMPEG_CAPTURE_OPTIONS'], os.environ['OPENCV_LOG_LEVEL'])"
+        )
+        clean = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+        answer = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**clean, "OPENCV_LOG_LEVEL": "DEBUG"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert answer.stdout.split() == ["fflags;nobuffer", "DEBUG"]
+
+
+class TestJpeg:
+    def test_blur_lowers_sharpness(self) -> None:
+        import cv2
+
+        sharp = pattern()
+        values = [sharpness(sharp).value]
+        for sigma in (0.7, 1.5, 3.0):
+            blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), sigma), np.uint8)
+            values.append(sharpness(blurred).value)
+        assert values == sorted(values, reverse=True)
+        assert values[0] > 10 * values[-1]
+
+    def test_sharpness_of_a_checkerboard_is_known(self) -> None:
+        board = np.indices((40, 40)).sum(0) % 2 * np.uint8(255)
+        image = np.repeat(board.astype(np.uint8)[..., None], 3, axis=2)
+        # 4-neighbour Laplacian: -1020 on white, +1020 on black
+        assert sharpness(image).value == pytest.approx(1020.0**2)
+
+    def test_flat_picture_has_no_sharpness(self) -> None:
+        assert sharpness(np.full((40, 40, 3), 90, np.uint8)).value == 0.0
+
+    @pytest.mark.parametrize(
+        ("data", "is_whole"),
+        [
+            (b"", False),
+            (b"\xff\xd8\xff\xd9", True),
+            (b"\xff\xd8\xff\xd9\0\0", True),
+            (b"\xff\xd8\xff", False),
+            (b"\x89PNG\xff\xd9", False),
+        ],
+    )
+    def test_whole_begins_and_ends_right(self, data: bytes, is_whole: bool) -> None:
+        assert is_whole_jpeg(data) is is_whole
+
+    def test_junk_between_the_marks_is_no_picture(self) -> None:
+        assert decode_jpeg(b"\xff\xd8 no picture \xff\xd9") is None
+
+    def test_header_that_claims_too_many_pixels_is_no_picture(self) -> None:
+        import cv2
+
+        _, encoded = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))
+        data = bytearray(encoded.tobytes())
+        at = data.index(b"\xff\xc0") + 5  # height and width of the frame header
+        data[at : at + 4] = b"\xff\xff\xff\xff"
+        assert decode_jpeg(bytes(data)) is None
+
+    @given(st.data())
+    def test_damaged_picture_is_decoded_or_refused(self, data: st.DataObject) -> None:
+        import cv2
+
+        _, encoded = cv2.imencode(".jpg", pattern(64, 48))
+        damaged = bytearray(encoded.tobytes())
+        first = damaged.index(b"\xff\xda")  # the compressed data
+        for _ in range(data.draw(st.integers(1, 8))):
+            at = data.draw(st.integers(first, len(damaged) - 3))
+            damaged[at] = data.draw(st.integers(0, 255))
+        image = decode_jpeg(bytes(damaged))
+        assert image is None or (image.shape == (48, 64, 3) and not image.flags.writeable)
+
+    @given(st.binary(max_size=300))
+    def test_any_bytes_between_the_marks_are_survived(self, body: bytes) -> None:
+        image = decode_jpeg(b"\xff\xd8" + body + b"\xff\xd9")
+        assert image is None or image.dtype == np.uint8
