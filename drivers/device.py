@@ -134,7 +134,7 @@ class Device(ABC):
                 await self.close()
             if self._state is State.CLOSED:
                 self._thread = DeviceThread(self.name)
-                self._info = await self._run(
+                await self._run(
                     self._connect_and_check, timeout, during=State.CONNECTING, failed=State.CLOSED
                 )
             return self.info
@@ -171,9 +171,14 @@ class Device(ABC):
 
     def _connect_and_check(self, call: Call) -> DeviceInfo:
         info = self._do_connect(call)
-        if self._expect_serial and info.serial != self._expect_serial:
+        try:
+            call.check()
+            if self._expect_serial and info.serial != self._expect_serial:
+                raise ConnectFailed(self.name, "another device than the one that was set up")
+        except DeviceError:
             self._do_close()
-            raise ConnectFailed(self.name, "another device than the one that was set up")
+            raise
+        self._info = info  # before READY is announced: a listener may ask who answered
         return info
 
     async def _verb(self, work: Callable[[Call], T], timeout: float) -> T:

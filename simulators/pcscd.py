@@ -91,6 +91,11 @@ class PrivatePcscd:
         self._write_configuration()
         self.start()
 
+    @property
+    def socket_path(self) -> Path:
+        """Where clients reach this daemon; another process names it in PCSCLITE_CSOCK_NAME."""
+        return self._socket_path
+
     def slot_port(self, reader_name: str, slot: int) -> int:
         """Return the port where the card of slot 0 or 1 connects."""
         return self._ports[reader_name] + slot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -44,7 +44,7 @@ def record_of(
     origin = Origin(RecordTime.of(at), 1, qualities=(QualityBlock(score),))
     height, width = image.shape[:2]
     width += Fault.WRONG_SIZE in faults
-    data = cv2.imencode(".jp2", image, _LOSSLESS)[1].tobytes()
+    data = _encoded(".jp2", image, _LOSSLESS)
     if isinstance(position, Finger):
         record = _finger(FingerRecord(position, width, height, data, origin=origin), faults)
     elif isinstance(position, Eye):
@@ -71,4 +71,12 @@ def _finger(record: FingerRecord, faults: Set[Fault]) -> bytes:
 def preview_jpeg(image: Image, scale: float = 1.0) -> bytes:
     """Encode one frame of the live picture."""
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".jpg", small)[1].tobytes()
+    return _encoded(".jpg", small, ())
+
+
+def _encoded(ending: str, image: Image, options: Sequence[int]) -> bytes:
+    """Encode a picture; JPEG 2000 needs at least 32 pixels a side."""
+    done, data = cv2.imencode(ending, image, options)
+    if not done:
+        raise ValueError(f"{image.shape[1]} x {image.shape[0]} pixels cannot become {ending}")
+    return data.tobytes()

@@ -17,6 +17,7 @@ SUCCESS: Final = 0x9000
 END_OF_FILE: Final = 0x6282
 CHUNK_BYTES: Final = 248  # some readers send nothing beyond 255 bytes, status and framing included
 MAX_FILE_BYTES: Final = 8192  # the memory of the card
+MAX_GET_RESPONSES: Final = 33  # 8192 bytes in pieces of 256, and the last status
 MAX_OFFSET: Final = 0x7FFF  # above it, bit 8 of P1 means something else
 COMMAND_TIMEOUT_S: Final = 5.0
 
@@ -66,14 +67,12 @@ class ApduChannel:
         if response.status >> 8 == 0x6C and len(apdu) == 5:
             response = await self._exchange(apdu[:4] + bytes([response.status & 0xFF]))
         data, status = response.data, response.status
-        while status >> 8 == 0x61:
+        for _ in range(MAX_GET_RESPONSES):
+            if status >> 8 != 0x61:
+                return Response(data, status)
             more = await self._exchange(bytes((0x00, 0xC0, 0x00, 0x00, status & 0xFF)))
-            if not more.data and more.status >> 8 == 0x61:
-                raise self.unreadable("announces data and sends none")
             data, status = data + more.data, more.status
-            if len(data) > MAX_FILE_BYTES:
-                raise self.unreadable(f"answer of more than {MAX_FILE_BYTES} bytes")
-        return Response(data, status)
+        raise self.unreadable(f"more than {MAX_GET_RESPONSES} pieces of one answer")
 
     async def select_file(self, identifier: int) -> None:
         """Select a file or directory by its identifier, as public KTP-el clients do (no Le).

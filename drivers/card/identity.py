@@ -26,10 +26,10 @@ class CardReading:
     """What one confirmed session read from one card.
 
     `biodata` maps `drivers.card.biodata.FIELD_NAMES` to texts; where it is None,
-    `biodata_absent_because` says why ("no SAM" for a genuine KTP-el). `photo` is the free image file as the card gave it,
-    `card_control` the free control file. `simulated` is true for a test card and on a simulated
-    reader. Nothing here authenticates the card: a UID can be copied, photo and test data are not
-    signed.
+    `biodata_absent_because` says why ("no SAM" for a genuine KTP-el). `photo` is the free image
+    file as the card gave it, `card_control` the free control file. `simulated` is true for a test
+    card and on a simulated reader. Nothing here authenticates the card: a UID can be copied, photo
+    and test data are not signed.
     """
 
     uid: bytes = field(repr=False)

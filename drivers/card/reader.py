@@ -7,6 +7,7 @@ after a fast exchange of cards talks to the other card without saying so.
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Final, TypeVar
@@ -227,17 +228,26 @@ class PcscReader(TransportReader):
     """
 
     class Settings(DeviceSettings):
-        """`reader` is the beginning of the reader's name; empty means the only reader there is."""
+        """Which reader, and which pcscd.
+
+        `reader` is the beginning of the reader's name; empty means the only reader there is.
+        `service_socket` names the socket of a pcscd of one's own; empty means that of the machine.
+        """
 
         reader: str = ""
+        service_socket: str = ""
 
     driver_name = "pcsc"
 
     def __init__(self, name: str, settings: Settings, *, clock: Clock | None = None) -> None:
         super().__init__(name, settings, clock=clock)
         self._wanted = settings.reader
+        self._service_socket = settings.service_socket
 
     def _make_transport(self) -> CardTransport:
+        if self._service_socket:
+            # libpcsclite reads it once, at the first call of the process
+            os.environ["PCSCLITE_CSOCK_NAME"] = self._service_socket
         return PcscTransport(self.name, self._wanted)
 
 

@@ -144,7 +144,7 @@ def _signer(header: str) -> x509.Certificate:
         raise BadToken("certificate", "no certificate in the token")
     try:
         return x509.load_der_x509_certificate(decode_base64(first))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise BadToken("certificate", "unreadable certificate") from error
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 
 from station.i18n import N_
 
-if TYPE_CHECKING:
-    from textual.screen import Screen
+Bindings = list[BindingType]
 
 _ORDER = {"enter": 0, **{f"f{number}": number for number in range(1, 13)}, "escape": 20}
 _FACES = {"escape": "Esc", "enter": "Enter"}
@@ -20,7 +19,7 @@ def key(name: str, action: str, description: str, *, show: bool = True) -> Bindi
     return Binding(name, action, description, show=show, priority=True)
 
 
-COMMON: list[BindingType] = [
+COMMON: Bindings = [
     key("f1", "help", N_("Help")),
     key("f2", "language", N_("Language")),
     key("ctrl+q", "close", N_("Close the program"), show=False),
@@ -30,10 +29,10 @@ COMMON: list[BindingType] = [
 """What every screen binds, dialogues too: they do not see the bindings of the application."""
 
 
-def shown_keys(screen: Screen[object]) -> list[tuple[str, str]]:
+def shown_keys(active_bindings: Mapping[str, ActiveBinding]) -> list[tuple[str, str]]:
     """The keys that work now as (face, English description), in the order of the keyboard."""
     seen: dict[str, str] = {}
-    for name, active in screen.active_bindings.items():
+    for name, active in active_bindings.items():
         binding = active.binding
         if binding.show and active.enabled and binding.description:
             seen.setdefault(name, binding.description)

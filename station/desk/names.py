@@ -71,7 +71,7 @@ STATUSES = {
     "best": N_("best of attempts"),
     "excepted": N_("exception"),
 }
-STATUS_SIGNS = {"pending": "○", "current": "●", "done": "✓", "best": "✓", "excepted": "×"}
+STATUS_SIGNS = {"pending": "○", "current": "●", "done": "✓", "best": "✓", "excepted": "⊘"}
 
 CAPTURE_STATES = {
     CaptureState.PREPARE: N_("Preparing the device ..."),

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from asn1crypto import algos, cms, core, x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import InvalidVersion
 
 from station.records.errors import StructureInvalid
 
@@ -23,7 +24,7 @@ TAG_BYTES: Final = 16
 
 T = TypeVar("T")
 
-# what asn1crypto raises on bytes that do not fit the wanted shape, most of it on first access
+# what asn1crypto (most of it on first access) and certificate loading raise on unfitting bytes
 _MALFORMED = (
     ValueError,
     TypeError,
@@ -32,6 +33,7 @@ _MALFORMED = (
     OverflowError,
     RecursionError,
     UnsupportedAlgorithm,
+    InvalidVersion,
 )
 
 

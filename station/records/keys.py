@@ -176,7 +176,7 @@ def load_certificate(path: Path) -> x509.Certificate:
     """
     try:
         return x509.load_pem_x509_certificate(_read(path))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise KeyUnsuitable(f"{path}: no PEM certificate") from error
 
 

@@ -62,9 +62,8 @@ class PcscRig:
     def __init__(self) -> None:
         self.daemon = PrivatePcscd([READER])
         self.table = CardTable(ANDI)
-        self.slot = VpcdSlot(
-            self.table, self.daemon.slot_port(READER, 0), stranger=from_person(BUDI)
-        )
+        port = self.daemon.slot_port(READER, 0)
+        self.slot = VpcdSlot(self.table, port, stranger=from_person(BUDI))
         self._is_running = True
 
     def close(self) -> None:
@@ -74,6 +73,8 @@ class PcscRig:
     def reset(self) -> None:
         self.slot.inject(None)
         self.plug()
+        if self.table.card is not ANDI:
+            self.remove()  # so that pcscd does not take the card of before for the new one
         self.insert()
 
     def device(self, **changes: object) -> Device:

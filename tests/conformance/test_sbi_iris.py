@@ -13,7 +13,7 @@ from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 class IrisRig(SbiDesk):
     def device(self, **changes: object) -> Device:
-        return self.iris_camera(**changes)
+        return self.iris_camera(None, **changes)
 
 
 class TestSbiIrisCamera(IrisCameraContract):

@@ -13,7 +13,7 @@ from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 class ScannerRig(SbiDesk):
     def device(self, **changes: object) -> Device:
-        return self.scanner(**changes)
+        return self.scanner(None, **changes)
 
 
 class TestSbiScanner(FingerprintScannerContract):

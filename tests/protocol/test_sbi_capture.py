@@ -13,9 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from drivers.api import Eye, Finger, FingerRequest, IrisRequest, Slap, SlapRequest, State
 from drivers.clock import FastClock
+from drivers.device import Call
 from drivers.errors import (
     Cancelled,
     DeviceBusy,
@@ -104,9 +106,7 @@ async def test_attestation_can_be_repeated_from_what_is_kept(desk: SbiDesk) -> N
     async with desk.scanner() as scanner:
         capture = await scanner.capture(RIGHT)
         proof = capture.attestation
-        der = desk.server.pki.device.certificate.public_bytes(
-            __import__("cryptography.hazmat.primitives.serialization", fromlist=["x"]).Encoding.DER
-        )
+        der = desk.server.pki.device.certificate.public_bytes(Encoding.DER)
         assert proof.level == "L0"
         assert proof.signer_sha256 == hashlib.sha256(der).hexdigest()
         assert len(proof.transaction_id) == 36
@@ -156,8 +156,6 @@ def test_devices_of_one_address_share_a_chain() -> None:
 
 
 def test_chain_held_by_another_device_is_busy_after_five_seconds() -> None:
-    from drivers.device import Call
-
     chain, clock = HashChain(), FastClock()
     with chain.extend(Call("eyes", clock, 100.0)), pytest.raises(DeviceBusy):
         chain.extend(Call("slap", clock, 100.0)).__enter__()
@@ -204,9 +202,7 @@ async def test_wrong_hand_is_delivered_under_the_names_asked_for(tmp_path: Path)
             capture = await scanner.capture(RIGHT)
             assert positions(capture) == list(Slap.RIGHT_FOUR.fingers)
             # palms down, the left little finger lies where the right index finger would
-            assert np.array_equal(
-                capture.samples[0].image, scene.print_of(Finger.LEFT_LITTLE)
-            )
+            assert np.array_equal(capture.samples[0].image, scene.print_of(Finger.LEFT_LITTLE))
 
 
 async def test_every_finger_missing_is_not_asked_for(desk: SbiDesk) -> None:
@@ -231,6 +227,7 @@ async def test_live_picture_shows_grey_frames_until_the_capture(desk: SbiDesk) -
         assert frame.image.shape == (75, 80)
         assert frame.original is not None
         decoded = cv2.imdecode(np.frombuffer(frame.original, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert decoded is not None
         assert np.array_equal(frame.image, decoded)
         assert len((await scanner.capture(RIGHT)).samples) == 4
         await until(lambda: not streaming(scanner))

@@ -9,14 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.api import Finger, Slap, SlapRequest, State
-from drivers.device import Call
 from drivers.clock import RealClock
+from drivers.device import Call
 from drivers.errors import ConnectFailed, Untrusted
 from drivers.recorder import FlightRecorder
 from drivers.sbi.discovery import Found, callback_port, discover, open_ports
 from drivers.sbi.protocol import PORTS, BioType, Status
 from drivers.sbi.settings import SbiSettings
 from drivers.sbi.trust import Check, CheckFailed, DigitalId
+from simulators.faults import Fault
 from simulators.sbi import NoPortFree, SbiServer
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
@@ -44,8 +45,9 @@ async def test_service_that_comes_back_elsewhere_is_found_again(
     scanner = desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1")
     await scanner.connect()
     desk.server.stop()
+    await scanner.close()
     with pytest.raises(ConnectFailed):
-        await _reconnect(scanner)
+        await scanner.connect()
     with SbiServer(SmallScene()) as squatter:
         assert squatter.port in PORTS
         desk.server.port = 0
@@ -55,20 +57,10 @@ async def test_service_that_comes_back_elsewhere_is_found_again(
         await scanner.close()
 
 
-async def _reconnect(scanner: object) -> None:
-    from drivers.sbi.scanner import SbiScanner
-
-    assert isinstance(scanner, SbiScanner)
-    await scanner.close()
-    await scanner.connect()
-
-
 async def test_silent_service_does_not_stop_the_search(
     desk: SbiDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("drivers.sbi.discovery.SERVICE_LIMIT_S", 0.2)
-    from simulators.faults import Fault
-
     with SbiServer(SmallScene(), serials="SILENT") as silent:
         silent.faults.add(Fault.HANG)
         async with desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1") as scanner:
@@ -118,7 +110,13 @@ async def test_unreadable_roots_are_a_failed_connection(desk: SbiDesk, tmp_path:
 def test_settings_come_from_texts_and_need_a_root() -> None:
     settings = SbiSettings.model_validate({"device_roots": ["keys/root.pem"], "port": 4501})
     assert settings.device_roots == (Path("keys/root.pem"),)
-    for wrong in ({}, {"device_roots": []}, {"device_roots": ["a"], "port": "4501"}):
+    refused: list[dict[str, object]] = [
+        {},
+        {"device_roots": []},
+        {"device_roots": ["a"], "port": "4501"},
+        {"device_roots": ["a"], "environment": "Test"},
+    ]
+    for wrong in refused:
         with pytest.raises(ValidationError):
             SbiSettings.model_validate(wrong)
 

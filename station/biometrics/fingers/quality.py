@@ -8,20 +8,23 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.positions import Finger
 from station.biometrics.findings import Finding, is_acceptable
+from station.biometrics.fingers.extraction import (
+    MINUTIAE_CAP,
+    Extraction,
+    Extractor,
+    library_version,
+)
 from station.biometrics.fingers.matching import FingerTemplate
 from station.biometrics.fingers.segmentation import WORKING_PPI, to_working_ppi
 from station.biometrics.fingers.thresholds import NFIQ2_FAILED, Profile, threshold
 from station.biometrics.measure import Measure
-
-if TYPE_CHECKING:
-    from station.biometrics.fingers.extraction import Extraction
 
 MAX_MEAN_GREY: Final = 250.0
 MIN_UNIFORMITY: Final = 1.0
@@ -30,6 +33,7 @@ MIN_MINUTIAE: Final = 6.0
 FingerprintImageWithMinutiae."""
 
 _SMALLEST_SIDE_PX: Final = 64
+_NOTHING: Final = Extraction(NFIQ2_FAILED, {}, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,6 @@ class FingerAssessor:
     """
 
     def __init__(self, profile: Profile = Profile.KTPEL_STRICT) -> None:
-        from station.biometrics.fingers.extraction import Extractor
-
         self.profile = profile
         self._extractor = Extractor()
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="finger-assessor")
@@ -106,28 +108,23 @@ class FingerAssessor:
         at_500 = to_working_ppi(image, resolution_ppi)
         wanted = threshold(self.profile, position)
         if min(at_500.shape) < _SMALLEST_SIDE_PX:
-            findings: tuple[Finding, ...] = (Finding.FINGER_UNRATED, Finding.FINGER_TOO_SMALL)
-            spent_ms = 1e3 * (time.perf_counter() - started)
-            return FingerAssessment(position, NFIQ2_FAILED, wanted, (), findings, None, spent_ms)
-        from station.biometrics.fingers.gates import measure_print
+            extraction, measures = _NOTHING, []
+            seen = {Finding.FINGER_UNRATED, Finding.FINGER_TOO_SMALL}
+        else:
+            from station.biometrics.fingers.gates import measure_print
 
-        gates = measure_print(at_500)
-        extraction = self._extractor.extract(at_500)
-        score = self._score(extraction, wanted)
-        rated, seen = _judge_extraction(extraction, wanted)
-        findings = tuple(f for f in Finding if f in seen or f in gates.findings)
-        template = None
-        if extraction.minutiae:
-            template = FingerTemplate(
-                position, extraction.minutiae, extraction.nfiq2, extraction.native
-            )
+            gates = measure_print(at_500)
+            extraction = self._extractor.extract(at_500)
+            rated, seen = _judge_extraction(extraction, wanted)
+            seen.update(gates.findings)
+            measures = [self._score(extraction, wanted), *rated, *gates.measures]
         return FingerAssessment(
             position=position,
             nfiq2=extraction.nfiq2,
             threshold=wanted,
-            measures=(score, *rated, *gates.measures),
-            findings=findings,
-            template=template,
+            measures=tuple(measures),
+            findings=tuple(finding for finding in Finding if finding in seen),
+            template=_template(position, extraction),
             duration_ms=1e3 * (time.perf_counter() - started),
         )
 
@@ -140,11 +137,9 @@ class FingerAssessor:
 
         What `segment` cut out is at 500 ppi, whatever the slap was.
         """
-        return list(self._pool.map(lambda one: self.assess(*one, resolution_ppi), prints))
+        return list(self._pool.map(lambda one: self.assess(one[0], one[1], resolution_ppi), prints))
 
     def _score(self, extraction: Extraction, wanted: int) -> Measure:
-        from station.biometrics.fingers.extraction import library_version
-
         source = f"{library_version()}; limit: {self.profile.source}"
         return Measure(
             "finger.nfiq2",
@@ -156,9 +151,13 @@ class FingerAssessor:
         )
 
 
-def _judge_extraction(extraction: Extraction, wanted: int) -> tuple[list[Measure], set[Finding]]:
-    from station.biometrics.fingers.extraction import MINUTIAE_CAP, library_version
+def _template(position: Finger | None, extraction: Extraction) -> FingerTemplate | None:
+    if not extraction.minutiae:
+        return None
+    return FingerTemplate(position, extraction.minutiae, extraction.nfiq2, extraction.native)
 
+
+def _judge_extraction(extraction: Extraction, wanted: int) -> tuple[list[Measure], set[Finding]]:
     source = library_version()
     seen: set[Finding] = set()
     measures = [

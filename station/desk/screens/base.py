@@ -5,12 +5,12 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from station.desk.names import CANCEL_REASONS
 from station.desk.screens.choice import ChoiceDialogue
 from station.desk.screens.common import CommonScreen
 from station.desk.widgets.key_bar import KeyBar
 from station.desk.widgets.step_strip import StepStrip
 from station.desk.widgets.title_bar import TitleBar
-from station.desk.names import CANCEL_REASONS
 from station.i18n import N_
 
 

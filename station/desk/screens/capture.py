@@ -5,31 +5,28 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from station.desk.keys import Bindings, key
 from station.desk.looks import look_name, looks_for
 from station.desk.names import (
-    BEST_REASONS,
     CAPTURE_STATES,
     EXCEPTION_REASONS,
     FINGERS,
-    OPTIONS,
     STEPS,
-    bar_name,
 )
 from station.desk.plain import lines, plain
 from station.desk.prompts import drawing, prompt, wanted_fingers
 from station.desk.screens.base import DeskScreen
 from station.desk.screens.choice import ChoiceDialogue
-from station.desk.screens.decide import DecideDialogue
+from station.desk.screens.decide import DecideDialogue, Decision
 from station.desk.screens.overview import OverviewDialogue
 from station.desk.services import Desk
 from station.desk.widgets.live_picture import LivePicture
 from station.desk.widgets.problem_box import ProblemBox
-from station.desk.widgets.quality_bar import bar_line
+from station.desk.widgets.quality_bar import bar_lines
 from station.domain.plan import Step
 from station.i18n import N_
 from station.messages import guidance
@@ -65,6 +62,7 @@ class CaptureScreen(DeskScreen):
         self._picture = LivePicture(desk.station.preview)
         self._look = 0
         self._step: Step | None = None
+        self._asked = False
 
     def body(self) -> ComposeResult:
         with Horizontal():
@@ -73,12 +71,12 @@ class CaptureScreen(DeskScreen):
                 yield Static(id="step", markup=False)
                 yield Static(id="prompt", markup=False)
                 yield Static(id="fingers", markup=False)
+                yield Static(id="state", markup=False)
                 yield Static(id="small-drawing", markup=False)
                 yield Static(id="attempt", markup=False)
                 yield Static(id="bars", markup=False)
                 yield Static(id="guidance", markup=False)
                 yield ProblemBox(markup=False)
-                yield Static(id="state", markup=False)
 
     def paint(self) -> None:
         view, step = self.desk.view, self.desk.view.step
@@ -90,6 +88,14 @@ class CaptureScreen(DeskScreen):
         self._paint_result()
         self.query_one(ProblemBox).paint(view.problem, self.desk.translate)
         self._paint_look(step)
+        self._ask_to_decide()
+
+    def _ask_to_decide(self) -> None:
+        """Open the decision by itself, once; Esc goes back to the bars and F10 opens it again."""
+        deciding = self.desk.view.capture is CaptureState.DECIDE
+        if deciding and not self._asked and self.is_active:
+            self.action_decide()
+        self._asked = deciding
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.repaint)
@@ -113,8 +119,7 @@ class CaptureScreen(DeskScreen):
         bars, width = self.query_one("#bars", Static), self.query_one("#side").content_size.width
         bars.display = bool(view.bars and width)
         if bars.display:
-            rows = [bar_line(bar, bar_name(bar.label, _), width, _) for bar in view.bars]
-            bars.update(Content("\n").join(rows))
+            bars.update(bar_lines(view.bars, width, _))
         self.query_one("#guidance", Static).update(lines(*self._guidance()))
         state = CAPTURE_STATES.get(view.capture, "") if view.capture else ""
         self.write("#state", _(state), "bold")
@@ -174,5 +179,13 @@ class CaptureScreen(DeskScreen):
         self.app.push_screen(ChoiceDialogue(self.desk, question, EXCEPTION_REASONS), with_reason)
 
     def action_decide(self) -> None:
-        options = {option.value: OPTIONS[option] for option in self.desk.view.options}
-        self.app.push_screen(DecideDialogue(self.desk, options), self._decided)
+        def decided(decision: Decision | None) -> None:
+            if decision is not None:
+                self.desk.decide(decision.option, decision.reason)
+
+        self.app.push_screen(DecideDialogue(self.desk), decided)
+
+
+def _may_except(step: Step) -> bool:
+    """The core's own rule, asked before any attempt was made."""
+    return Option.EXCEPT in policy.options(step, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -13,14 +14,14 @@ from textual.widgets.option_list import Option
 
 from station.desk.keys import Bindings, key
 from station.desk.plain import plain
-from station.desk.screens.common import Dialogue
+from station.desk.screens.common import Dialogue, ResultT
 from station.desk.services import Desk
 from station.desk.widgets.key_bar import KeyBar
 from station.i18n import N_
 
 
-class ChoiceDialogue(Dialogue[str]):
-    """Ends with the key of the chosen answer; Esc ends it with None."""
+class NumberedDialogue(Dialogue[ResultT]):
+    """Shows a question and its answers; `chosen` says what an answer does, Esc ends with None."""
 
     BINDINGS: ClassVar[Bindings] = [
         key("escape", "back", N_("Back")),
@@ -36,17 +37,30 @@ class ChoiceDialogue(Dialogue[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialogue"):
             yield Static(id="question", markup=False)
-            yield OptionList(
-                *(Option(plain(""), id=answer) for answer in self._answers), id="answers"
-            )
+            yield OptionList(id="answers")
             yield KeyBar(self.desk.translate)
+
+    @abstractmethod
+    def chosen(self, answer: str) -> None:
+        """Act on the key of an answer."""
+
+    def ask(self, question: str, answers: Mapping[str, str]) -> None:
+        """Ask something else in the same dialogue."""
+        self._question, self._answers = question, dict(answers)
+        self.query_one(OptionList).clear_options()
+        self.repaint()
 
     def paint(self) -> None:
         _ = self.desk.translate
         self.write("#question", _(self._question))
         answers = self.query_one(OptionList)
-        for number, (answer, text) in enumerate(self._answers.items(), 1):
-            answers.replace_option_prompt(answer, plain(f"{number}  {_(text)}"))
+        highlighted = answers.highlighted or 0
+        answers.clear_options()
+        answers.add_options(
+            Option(plain(f"{number}  {_(text)}"), id=answer)
+            for number, (answer, text) in enumerate(self._answers.items(), 1)
+        )
+        answers.highlighted = highlighted
         answers.focus()
 
     def on_key(self, event: Key) -> None:
@@ -55,12 +69,19 @@ class ChoiceDialogue(Dialogue[str]):
             number = int(event.character)
             if number <= len(self._answers):
                 event.stop()
-                self.dismiss(list(self._answers)[number - 1])
+                self.chosen(list(self._answers)[number - 1])
 
     def action_choose(self) -> None:
         highlighted = self.query_one(OptionList).highlighted
         if highlighted is not None:
-            self.dismiss(list(self._answers)[highlighted])
+            self.chosen(list(self._answers)[highlighted])
 
     def action_back(self) -> None:
         self.dismiss(None)
+
+
+class ChoiceDialogue(NumberedDialogue[str]):
+    """Ends with the key of the chosen answer."""
+
+    def chosen(self, answer: str) -> None:
+        self.dismiss(answer)

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from station.desk.keys import Bindings, key, shown_keys
 from station.desk.plain import plain
-from station.desk.screens.common import CommonScreen, Dialogue
+from station.desk.screens.common import CommonScreen, Dialogue, ResultT
 from station.desk.services import Desk
 from station.desk.widgets.key_bar import KeyBar
 from station.i18n import N_
@@ -31,10 +31,10 @@ class HelpDialogue(Dialogue[None]):
         key("f1", "back", N_("Back"), show=False),
     ]
 
-    def __init__(self, desk: Desk, about: CommonScreen[object]) -> None:
+    def __init__(self, desk: Desk, about: CommonScreen[ResultT]) -> None:
         super().__init__(desk)
         self._text = about.HELP_TEXT
-        self._keys = shown_keys(about)
+        self._keys = shown_keys(about.active_bindings)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialogue"):
@@ -52,7 +52,7 @@ class HelpDialogue(Dialogue[None]):
                 plain(f"{face:<8}", "bold $primary") + plain(_(text)) for face, text in keys
             )
         )
-        self.write("#legend", _("Steps: ✓ captured  ● now  ○ not yet  × exception"))
+        self.write("#legend", _("Steps: ✓ captured  ● now  ○ not yet  ⊘ exception"))
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -33,7 +33,7 @@ class KeyBar(Widget):
 
     def _rows(self, width: int) -> list[Content]:
         rows, used = [Content("")], 0
-        for key, description in shown_keys(self.screen):
+        for key, description in shown_keys(self.screen.active_bindings):
             label = self._translate(description)
             item = plain(f" {key} ", "bold $background on $primary") + plain(f" {label} ")
             if used and used + item.cell_length > width:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from textual.content import Content
 
+from station.desk.names import bar_name
 from station.desk.plain import plain
 from station.i18n import N_, Translator
 from station.recording.attempt import Bar
@@ -15,12 +17,18 @@ GOOD = N_("GOOD")
 RETAKE = N_("RETAKE")
 
 
-def bar_line(bar: Bar, name: str, width: int, translate: Translator) -> Content:
-    """Lay a value out over `width` cells; the bar takes what name, number and word leave."""
+def bar_lines(bars: Sequence[Bar], width: int, translate: Translator) -> Content:
+    """Put bars under one another over `width` cells, their columns aligned."""
+    named = [(bar, bar_name(bar.label, translate)) for bar in bars]
+    names = min(max((len(name) for _, name in named), default=0), max(12, width - 24))
+    return Content("\n").join(_line(bar, name, names, width, translate) for bar, name in named)
+
+
+def _line(bar: Bar, name: str, names: int, width: int, translate: Translator) -> Content:
+    """The bar takes what name, number and word leave."""
     word = translate(GOOD if bar.passed else RETAKE)
     words = max(len(translate(GOOD)), len(translate(RETAKE)))
     number = number_text(bar.value, translate)
-    names = max(12, min(24, width - words - 5 - 3 - 8))
     cells = max(4, width - names - 5 - words - 3)
     colour = "$success" if bar.passed else "$error"
     return Content.assemble(

@@ -246,20 +246,23 @@ def small_record(pki: Any) -> bytes:
     return seal(b"x", pki.signer, [pki.recipients["p256"][0], pki.recipients["p384"][0]])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
-@given(data=st.data())
+@pytest.mark.parametrize("change", [0x01, 0x80])
 def test_changed_signatures_never_change_the_content(
-    pki: Any, signed_x: bytes, data: st.DataObject
+    pki: Any, signed_x: bytes, change: int
 ) -> None:
-    where = data.draw(st.integers(0, len(signed_x) - 1))
-    changed = bytearray(signed_x)
-    changed[where] ^= data.draw(st.integers(1, 255))
-    try:
-        signed = verify_attached(bytes(changed))
-        check_trust(signed, pki.authority)
-    except IntegrityError:
-        return
-    assert signed.content == b"x" * 40
+    accepted = 0
+    for where in range(len(signed_x)):
+        changed = bytearray(signed_x)
+        changed[where] ^= change
+        try:
+            signed = verify_attached(bytes(changed))
+            check_trust(signed, pki.authority)
+        except IntegrityError:
+            continue
+        accepted += 1
+        assert signed.content == b"x" * 40
+    # versions and lists of algorithms that nobody needs are not signed; everything else is
+    assert accepted < 40
 
 
 @pytest.fixture(scope="module")

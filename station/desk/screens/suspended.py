@@ -1,0 +1,53 @@
+"""A device is lost in the middle of a recording: everything is kept, the same step goes on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from station.desk.keys import Bindings, key
+from station.desk.names import STEPS
+from station.desk.screens.base import DeskScreen
+from station.desk.screens.home import device_text
+from station.desk.widgets.problem_box import ProblemBox
+from station.i18n import N_
+
+
+class SuspendedScreen(DeskScreen):
+    """F6 connects the device again."""
+
+    BINDINGS: ClassVar[Bindings] = [
+        key("f6", "reconnect", N_("Connect again")),
+        key("escape", "cancel", N_("Cancel")),
+    ]
+    HELP_TEXT = N_(
+        "What was captured is safe. Plug the device in again and press F6. The program may also "
+        "be closed: the recording is offered again at the next start."
+    )
+
+    def body(self) -> ComposeResult:
+        yield Static(id="heading", markup=False)
+        yield Static(id="step", markup=False)
+        yield ProblemBox(markup=False)
+        yield Static(id="device-list", markup=False)
+        yield Static(id="state", markup=False)
+
+    def paint(self) -> None:
+        _, view = self.desk.translate, self.desk.view
+        self.write("#heading", _("A device is lost. Everything captured is kept."), "bold")
+        step = _(STEPS[view.step]) if view.step else ""
+        self.write("#step", _("It goes on at: {step}", step=step) if step else "")
+        self.query_one(ProblemBox).paint(view.problem, _)
+        self.query_one("#device-list", Static).update(
+            Content("\n").join(device_text(device, _) for device in view.devices)
+        )
+        self.write("#state", _("Connecting ...") if self.desk.busy else "", "$accent")
+
+    def action_reconnect(self) -> None:
+        self.desk.command(self.desk.station.reconnect)
+
+    def action_cancel(self) -> None:
+        self.ask_to_cancel()

@@ -1,0 +1,37 @@
+"""All steps of a recording as a table: status in words, attempts, scores."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from station.desk.names import STATUS_SIGNS, STATUSES, STEPS
+from station.desk.plain import plain
+from station.i18n import Translator
+from station.recording.view import StepView
+
+FAILED_SCORE = 255
+"""NFIQ 2 has no score for this finger."""
+
+_STYLES = {"done": "$success", "best": "$accent", "excepted": "$accent", "current": "bold"}
+
+
+def step_line(step: StepView, translate: Translator) -> Content:
+    """One step on one line of at most 74 cells."""
+    scores = " ".join("-" if score == FAILED_SCORE else str(score) for score in step.scores)
+    attempts = translate("{n}x", n=step.attempts) if step.attempts else ""
+    style = _STYLES.get(step.status, "$text-muted")
+    return Content.assemble(
+        plain(f"{STATUS_SIGNS[step.status]} ", style),
+        plain(f"{translate(STEPS[step.step]):<22.22} "),
+        plain(f"{translate(STATUSES[step.status]):<19.19} ", style),
+        plain(f"{attempts:>3}  "),
+        plain(f"{scores:<16}", "bold"),
+    )
+
+
+def step_header(translate: Translator) -> Content:
+    """The heading over `step_line`."""
+    _ = translate
+    return plain(
+        f"  {_('Step'):<22} {_('Status'):<19} {_('Try'):>3}  {_('Scores'):<16}", "$text-muted"
+    )
