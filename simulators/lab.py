@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +30,9 @@ from simulators.stream_camera import StreamCamera
 log = logging.getLogger(__name__)
 
 RESIDENTS_A_WORLD = 1000
+BETWEEN_RESIDENTS = 0.6
+"""Seconds between two residents at least: a card reader looks every 0.4 s, and no faster exchange
+of cards happens between people."""
 LARGEST_REQUEST = 4096
 
 
@@ -56,8 +60,11 @@ class Lab:
     def seat(self, number: int) -> Person:
         """Seat a resident, and let the following one get ready meanwhile."""
         person = self.person(number)
+        self.scene.stand_up()
+        risen = time.monotonic()
         if self._fingers is None:
             person.prepare()
+        time.sleep(max(0.0, risen + BETWEEN_RESIDENTS - time.monotonic()))
         self.scene.seat(person)
         self._prepare_later(number + 1)
         return person

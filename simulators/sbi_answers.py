@@ -14,7 +14,6 @@ from drivers.sbi.chain import next_hash
 from drivers.sbi.jws import encode_base64url
 from drivers.sbi.protocol import (
     ERROR_TEXTS,
-    PURPOSE,
     SPEC_VERSION,
     STATUS_ERRORS,
     Position,
@@ -203,6 +202,3 @@ class Scribe:
 
 def _unsigned(payload: Json) -> str:
     return encode_base64url(json.dumps(payload).encode())
-
-
-__all__ = ["FIRMWARE", "PURPOSE", "Json", "Level", "Purpose", "Scribe", "error", "refused"]

@@ -71,7 +71,7 @@ def _finger(record: FingerRecord, faults: Set[Fault]) -> bytes:
 def preview_jpeg(image: Image, scale: float = 1.0) -> bytes:
     """Encode one frame of the live picture."""
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return _encoded(".jpg", small, ())
+    return _encoded(".jpg", np.asarray(small, np.uint8), ())
 
 
 def _encoded(ending: str, image: Image, options: Sequence[int]) -> bytes:

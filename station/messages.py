@@ -25,13 +25,13 @@ UNKNOWN = Text(
     N_("Note the code and call the technician"),
 )
 _CALL = N_("Call the supervisor and read out the code")
-_RECONNECT = N_("Check the cable, then press F6")
+_RECONNECT = N_("Check the cable, then try again")
 
 _DEVICES = {
     "DEV-000": Text(N_("The device reports an error"), _CALL),
     "DEV-101": Text(N_("The device is not connected"), _RECONNECT),
     "DEV-102": Text(N_("The device was not found or did not answer"), _RECONNECT),
-    "DEV-103": Text(N_("The device was disconnected"), N_("Plug it in again, then press F6")),
+    "DEV-103": Text(N_("The device was disconnected"), N_("Plug it in again, then try again")),
     "DEV-104": Text(
         N_("The device is busy"), N_("Wait a moment; close other programs that use it")
     ),
@@ -45,9 +45,7 @@ _DEVICES = {
         N_("The answer of the device cannot be trusted"),
         N_("Do not use this device; call the technician"),
     ),
-    "DEV-204": Text(
-        N_("The device hangs"), N_("Unplug it, wait five seconds, plug it in, press F6")
-    ),
+    "DEV-204": Text(N_("The device hangs"), N_("Unplug it, wait five seconds, plug it in again")),
     "DEV-205": Text(N_("The device refused the request"), N_("Press F5 again; then reset it")),
     "DEV-301": Text(N_("This model cannot do that"), N_("Call the technician")),
     "DEV-401": Text(N_("The capture was cancelled"), N_("Press F5 to start again")),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import struct
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from station.biometrics.image_headers import WSQ_START, UnknownHeader, declared_size
 
 Image = NDArray[np.uint8]
 """(height, width) grey or (height, width, 3) in OpenCV's blue-green-red order."""
@@ -16,10 +16,6 @@ Image = NDArray[np.uint8]
 MIN_SIDE_PX: Final = 1
 MAX_SIDE_PX: Final = 10_000
 MAX_FILE_BYTES: Final = 3 * MAX_SIDE_PX * MAX_SIDE_PX + 100_000
-
-_WSQ_START: Final = b"\xff\xa0"
-_WSQ_FRAME: Final = 0xA2
-_PILLOW_FORMATS: Final = ("PNG", "PPM", "BMP", "TIFF", "JPEG", "JPEG2000")
 
 
 class UnreadableImage(Exception):
@@ -63,9 +59,13 @@ def read_image(path: Path | str) -> Image:
 
 def decode(data: bytes) -> Image:
     """Decode one compressed picture; formats and errors as in `read_image`."""
-    if data.startswith(_WSQ_START):
+    try:
+        width, height = declared_size(data)
+    except UnknownHeader as error:
+        raise UnreadableImage("bytes", str(error)) from error
+    _check_size(width, height)
+    if data.startswith(WSQ_START):
         return _decode_wsq(data)
-    _check_size(*_declared_size(data))
     import cv2
 
     try:
@@ -127,38 +127,10 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _declared_size(data: bytes) -> tuple[int, int]:
-    """Width and height from the header alone, so that no bomb is ever unpacked."""
-    from PIL import Image as Pillow
-
-    try:
-        with Pillow.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as header:
-            return header.size
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
-        raise UnreadableImage("bytes", "too many pixels") from error
-    # Pillow's header parsers leak all of these on damaged bytes
-    except (OSError, ValueError, SyntaxError, TypeError, LookupError) as error:
-        raise UnreadableImage("bytes", "not a known image format") from error
-    except (ArithmeticError, MemoryError, EOFError, struct.error) as error:
-        raise UnreadableImage("bytes", "not a known image format") from error
-
-
 def _decode_wsq(data: bytes) -> Image:
     from station.biometrics.isolated_wsq import DamagedWsq, decode_wsq
 
-    _check_size(*_wsq_size(data))
     try:
         return decode_wsq(data)
     except DamagedWsq as error:
         raise UnreadableImage("bytes", f"damaged WSQ data ({error})") from error
-
-
-def _wsq_size(data: bytes) -> tuple[int, int]:
-    """Width and height from the frame header; tables and comments before it are skipped."""
-    at = len(_WSQ_START)
-    while at + 10 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == _WSQ_FRAME:
-            height, width = struct.unpack_from(">HH", data, at + 6)
-            return int(width), int(height)
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise UnreadableImage("bytes", "WSQ data without a frame header")

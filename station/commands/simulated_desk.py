@@ -54,13 +54,10 @@ class SimulatedDesk:
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
         # its standard input is our pipe: when this process dies, however, the desk ends too
-        self._process = subprocess.Popen(  # noqa: S603  # our own command
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self._folder / "simulators.log").open("ab"),
-            text=True,
-        )
+        with (self._folder / "simulators.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own command
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         self._wait_until_ready()
         return self
 

@@ -119,25 +119,22 @@ REOPEN_REASONS = {
     "resident-asked": N_("The resident asked for it"),
 }
 
-BIODATA = {
-    "nik": N_("NIK"),
-    "full_name": N_("Full name"),
-    "place_of_birth": N_("Place of birth"),
-    "date_of_birth": N_("Date of birth"),
-    "sex": N_("Sex"),
-    "blood_type": N_("Blood type"),
-    "religion": N_("Religion / belief"),
-    "marital_status": N_("Marital status"),
-    "occupation": N_("Occupation"),
-    "address": N_("Address"),
-    "rt": N_("RT"),
-    "rw": N_("RW"),
-    "village": N_("Village"),
-    "district": N_("District"),
-    "regency": N_("Regency / city"),
-    "province": N_("Province"),
-    "citizenship": N_("Citizenship"),
-}
+BIODATA = (
+    (N_("NIK"), ("nik",), ""),
+    (N_("Full name"), ("full_name",), ""),
+    (N_("Place, date of birth"), ("place_of_birth", "date_of_birth"), ", "),
+    (N_("Sex, blood type"), ("sex", "blood_type"), ", "),
+    (N_("Address"), ("address",), ""),
+    (N_("RT/RW"), ("rt", "rw"), "/"),
+    (N_("Village"), ("village",), ""),
+    (N_("District"), ("district",), ""),
+    (N_("Regency, province"), ("regency", "province"), ", "),
+    (N_("Religion, belief"), ("religion",), ""),
+    (N_("Marital status"), ("marital_status",), ""),
+    (N_("Occupation"), ("occupation",), ""),
+    (N_("Citizenship"), ("citizenship",), ""),
+)
+"""Lines of the biodata in the order of the card: label, fields, and what stands between them."""
 
 MEASURES = {
     "match": N_("Match"),
@@ -152,7 +149,7 @@ MEASURES = {
     "radius": N_("Radius"),
     "usable_area": N_("Usable area"),
 }
-EYES = {"right": N_("Right eye: {measure}"), "left": N_("Left eye: {measure}")}
+EYES = {"right": N_("Right: {measure}"), "left": N_("Left: {measure}")}
 
 
 def bar_name(label: str, translate: Translator) -> str:

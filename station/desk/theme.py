@@ -18,8 +18,11 @@ DESK_THEME = Theme(
     error="#ff9d94",
     dark=True,
     variables={
-        "block-cursor-background": "#7cc4ff",
-        "block-cursor-foreground": "#0b0f14",
+        "muted": "#aab6c2",
+        "block-cursor-background": "#23425f",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-blurred-background": "#23425f",
+        "block-cursor-blurred-foreground": "#ffffff",
         "block-cursor-text-style": "bold",
         "input-cursor-background": "#f2f2f2",
         "input-cursor-foreground": "#0b0f14",

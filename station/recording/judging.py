@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NFIQ2_FAILED = 255
+NO_FINGER = frozenset({"finger.empty", "finger.no-ridges", "finger.unrated"})
+"""Findings of a picture that shows no finger at all: not even the best of three may be it."""
 OTHER_FINGER = "finger.mismatch"
 SAME_FINGER_DOUBTFUL = "finger.match-doubtful"
 WORST_ANGLE = 20.0
@@ -159,9 +161,10 @@ class Judge:
                 )
             )
             findings += tuple(f.value for f in assessment.findings if f.value not in findings)
+        seen = {finding for assessment in assessments for finding in assessment.findings}
         judgement = Judgement(
             acceptable=all(assessment.acceptable for assessment in assessments),
-            usable=all(assessment.nfiq2 != NFIQ2_FAILED for assessment in assessments),
+            usable=not any(finding.value in NO_FINGER for finding in seen),
             rank=tuple(float(scores[finger]) for finger in RANK_ORDER if finger in scores),
             bars=tuple(bars),
             findings=findings,

@@ -13,34 +13,43 @@ Points = NDArray[np.float64]
 
 MAX_BLUR_PX: Final = 20.0
 
-_EYE_BAND: Final = (33, 133, 362, 263, 70, 300)
-"""Mesh points: eye corners and brows, where a face has its sharpest edges."""
+_EYE_CORNERS: Final = ((33, 133), (362, 263))
+_EYE_REACH: Final = (0.6, 0.4)
+"""Half width and height about the middle of an eye, in eye widths: lids and iris, no brow."""
 _ZONES: Final = (151, 50, 280, 199)
 """Mesh points: forehead, cheek at image left, cheek at image right, chin."""
 _ZONE_SIDE: Final = 0.3  # of the distance of the eyes
-_PROBE_SIGMA_PX: Final = 2.0
+_CALMING_SIGMA_PX, _PROBE_SIGMA_PX = 1.0, 2.5
 
 
 def blur_sigma_px(bgr: Image, mesh: Points) -> float:
-    """Estimate the blur of the eye region as a Gaussian sigma in px, 0 to 20.
+    """Estimate the blur of the eyes as a Gaussian sigma in px, 0 to 20; the sharper eye counts.
 
     Source: own; an edge blurred by s has its gradient lowered by a known further blur p to
     s / sqrt(s * s + p * p), so the ratio of the strongest gradients gives s, whatever the contrast.
     """
-    points = mesh[list(_EYE_BAND), :2]
-    span = np.ptp(points[:, 0])
-    low, high = points.min(0) - 0.1 * span, points.max(0) + 0.15 * span
-    part = _cut(bgr, low, high)
-    if min(part.shape[:2]) < 8:
+    return min(_blur_of(_eye(bgr, mesh, corners)) for corners in _EYE_CORNERS)
+
+
+def _eye(bgr: Image, mesh: Points, corners: tuple[int, int]) -> Image:
+    outer, inner = mesh[corners[0], :2], mesh[corners[1], :2]
+    middle, width = (outer + inner) / 2, float(np.linalg.norm(inner - outer))
+    reach = np.array([_EYE_REACH[0] * width, _EYE_REACH[1] * width])
+    return _cut(bgr, middle - reach, middle + reach)
+
+
+def _blur_of(eye: Image) -> float:
+    if min(eye.shape[:2]) < 8:
         return MAX_BLUR_PX
-    grey = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    # sensor noise would look like sharp edges
-    grey = cv2.GaussianBlur(grey, (0, 0), 0.7).astype(np.float32)
-    again = cv2.GaussianBlur(grey, (0, 0), _PROBE_SIGMA_PX).astype(np.float32)
-    ratio = _strongest_gradient(grey) / max(_strongest_gradient(again), 1e-6)
+    grey = cv2.cvtColor(eye, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    # without this sensor noise would look like sharp edges
+    calm = cv2.GaussianBlur(grey, (0, 0), _CALMING_SIGMA_PX).astype(np.float32)
+    again = cv2.GaussianBlur(calm, (0, 0), _PROBE_SIGMA_PX).astype(np.float32)
+    ratio = _strongest_gradient(calm) / max(_strongest_gradient(again), 1e-6)
     if ratio <= 1.0:
         return MAX_BLUR_PX
-    return float(min(MAX_BLUR_PX, _PROBE_SIGMA_PX / np.sqrt(ratio * ratio - 1.0)))
+    whole = _PROBE_SIGMA_PX / np.sqrt(ratio * ratio - 1.0)
+    return float(min(MAX_BLUR_PX, np.sqrt(max(0.0, whole**2 - _CALMING_SIGMA_PX**2))))
 
 
 def zone_ratio(bgr: Image, mesh: Points, inter_eye_px: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -19,6 +19,8 @@ MIN_WIDTH_MM, MAX_WIDTH_MM = 6.0, 32.0
 """A lighter touch than 6 mm is dirt; wider than 32 mm is two fingers, a palm or no finger."""
 MIN_HEIGHT_MM: Final = 8.0
 MAX_TILT_DEG: Final = 60.0
+MAX_SPLAY_DEG: Final = 25.0
+"""Fingers of one hand do not lean further apart; working value."""
 SQUAT_RATIO: Final = 1.5
 """Below this ratio of variances an outline has no direction of its own (thumbs, light touches)."""
 LONGEST_CROP_MM: Final = 40.0
@@ -87,28 +89,37 @@ class Blob:
         return bool(low[0] < 1 or low[1] < 1 or high[0] > width - 2 or high[1] > height - 2)
 
 
-def make_blob(points: Vector, default_lean_deg: float = 0.0) -> Blob:
-    """Describe an area; one that is squat or tilted takes `default_lean_deg` as its lean."""
+def make_blob(points: Vector) -> Blob:
+    """Describe an area by the principal axis of its outline."""
     centre = points.mean(0)
     spread, vectors = np.linalg.eigh(np.cov((points - centre).T))
     axis = vectors[:, 1] if vectors[1, 1] <= 0 else -vectors[:, 1]
     lean = float(np.degrees(np.arctan2(axis[0], -axis[1])))
     squat = bool(spread[1] < SQUAT_RATIO * spread[0])
     tilted = not squat and abs(lean) > MAX_TILT_DEG
-    if squat or tilted:
-        lean = default_lean_deg
-        axis = np.array([np.sin(np.deg2rad(lean)), -np.cos(np.deg2rad(lean))])
     return Blob(points, centre, axis, lean, squat, tilted)
 
 
 def find_blobs(mask: Mask) -> list[Blob]:
-    """Describe every area of at least 250 blocks; squat or tilted ones lean as the others do."""
+    """Describe every area of at least 250 blocks.
+
+    One that is squat, tilted or leans away from the others leans as they do: it may be several
+    fingers that touch, and is then too wide for one.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= MIN_AREA_BLOCKS]
-    areas = [_points_of(np.asarray(labels == label)) for label in large]
-    blobs = [make_blob(points) for points in areas]
+    blobs = [make_blob(_points_of(np.asarray(labels == label))) for label in large]
     lean = hand_lean_deg(blobs)
-    return [make_blob(blob.points, lean) if blob.squat or blob.tilted else blob for blob in blobs]
+    return [_leaning(blob, lean) if _is_odd(blob, lean) else blob for blob in blobs]
+
+
+def _is_odd(blob: Blob, lean_deg: float) -> bool:
+    return blob.squat or blob.tilted or abs(blob.lean_deg - lean_deg) > MAX_SPLAY_DEG
+
+
+def _leaning(blob: Blob, lean_deg: float) -> Blob:
+    angle = np.deg2rad(lean_deg)
+    return replace(blob, axis=np.array([np.sin(angle), -np.cos(angle)]), lean_deg=lean_deg)
 
 
 def hand_lean_deg(blobs: list[Blob]) -> float:
@@ -141,7 +152,7 @@ def split(blob: Blob, usual_width_mm: float, hand_lean: float) -> list[Blob]:
             areas = [blob.points[label == i] for i in range(count)]
             if min(len(area) for area in areas) < MIN_AREA_BLOCKS:
                 continue
-            parts = [make_blob(area, float(lean)) for area in areas]
+            parts = [_leaning(make_blob(area), float(lean)) for area in areas]
             if all(part.is_finger for part in parts):
                 best, depth = parts, valley
     return best

@@ -95,17 +95,18 @@ def segment(
     from station.biometrics.fingers.blobs import cut_out
 
     at_500 = to_working_ppi(image, resolution_ppi)
-    blobs, touching = _find_fingers(at_500, slap)
+    blobs, wide, undivided = _find_fingers(at_500, slap)
     expected = [finger for finger in _LEFT_TO_RIGHT[slap] if finger not in missing]
+    miscounted = len(blobs) != len(expected)
+    labelled = not miscounted and not undivided
     hand = _guess_hand(blobs)
     seen = {
-        Finding.FINGER_COUNT: len(blobs) != len(expected),
-        Finding.SLAP_TOUCHING: touching,
+        Finding.FINGER_COUNT: miscounted,
+        Finding.SLAP_TOUCHING: undivided or (wide and miscounted),
         Finding.SLAP_OTHER_HAND: hand is not None and _EXPECTED_HAND.get(slap, hand) != hand,
         Finding.SLAP_ROTATED: _is_rotated(blobs),
         Finding.SLAP_OFF_EDGE: _leaves_platen(blobs, at_500),
     }
-    labelled = len(blobs) == len(expected) and not touching
     scale = resolution_ppi / WORKING_PPI
     fingers = []
     for index, blob in enumerate(blobs):
@@ -145,30 +146,35 @@ def to_working_ppi(image: NDArray[np.uint8], resolution_ppi: float) -> NDArray[n
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=way), np.uint8)
 
 
-def _find_fingers(image: NDArray[np.uint8], slap: Slap) -> tuple[list[Blob], bool]:
-    """Fingers from left to right along the hand, and whether some seem to touch."""
+def _find_fingers(image: NDArray[np.uint8], slap: Slap) -> tuple[list[Blob], bool, bool]:
+    """Fingers from left to right along the hand.
+
+    And whether some areas were too wide for one finger, and whether one could not be divided.
+    """
     from station.biometrics.fingers import blobs as shapes
     from station.biometrics.fingers.foreground import find_foreground
 
     if min(image.shape) < _SMALLEST_SIDE_PX:
-        return [], False
+        return [], False, False
     mask = find_foreground(image).mask
     found = shapes.without_lower_phalanges(shapes.find_blobs(mask))
     widths = [blob.width_mm for blob in found if blob.is_finger]
     usual = min(float(np.median(widths)), _USUAL_WIDTH_MM[slap]) if widths else 0.0
     usual = usual or _USUAL_WIDTH_MM[slap]
     hand_lean = shapes.hand_lean_deg(found)
-    fingers, touching = [], False
+    fingers, wide, undivided = [], False, False
     for blob in found:
         parts = [blob]
         if blob.width_mm > TOUCHING_WIDTH_RATIO * usual:
             parts = shapes.split(blob, usual, hand_lean)
-            whole_platen = np.ptp(blob.points[:, 0]) > 0.9 * mask.shape[1]
-            touching = touching or (len(parts) == 1 and not whole_platen)
+            # noise and smears cover the platen, no hand does
+            hand = np.ptp(blob.points[:, 0]) <= 0.9 * mask.shape[1]
+            wide = wide or hand
+            undivided = undivided or (hand and len(parts) == 1)
         fingers += [part for part in parts if part.is_finger]
     lean = np.deg2rad(shapes.hand_lean_deg(fingers))
     right = np.array([np.cos(lean), np.sin(lean)])
-    return sorted(fingers, key=lambda blob: float(blob.centre @ right)), touching
+    return sorted(fingers, key=lambda blob: float(blob.centre @ right)), wide, undivided
 
 
 def _guess_hand(fingers: list[Blob]) -> Hand | None:

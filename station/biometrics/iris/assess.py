@@ -25,6 +25,8 @@ _GATE_OF: Final = {
     "iris.pupil-contrast": Finding.IRIS_LOW_CONTRAST,
 }
 _AN_EYE_HAS: Final = {
+    "iris.pupil-rim": 90.0,
+    "iris.pupil-evenness": 70.0,
     "iris.pupil-contrast": 15.0,
     "iris.sclera-contrast": 2.0,
     "iris.pupil-circularity": 55.0,

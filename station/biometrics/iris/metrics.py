@@ -26,6 +26,9 @@ MIN_CONCENTRICITY: Final = 90.0
 MIN_MARGIN: Final = 80.0
 MIN_SHARPNESS: Final = 60.0
 
+MIN_RIM, MIN_EVENNESS = 90.0, 70.0
+
+_WORKING: Final = "station, working value"
 _ISO: Final = "ISO/IEC 29794-6"
 _OWN: Final = "ISO/IEC 29794-6; limit: station, working value"
 _SHARP_POWER: Final = 180_000.0
@@ -63,8 +66,31 @@ def measure_iris(grey: GreyImage, seen: IrisSegmentation) -> tuple[Measure, ...]
         Measure(
             "iris.pupil-circularity", _circularity(grey, pupil), "0-100", _ISO, MIN_CIRCULARITY
         ),
+        *_pupil_edge(grey, pupil),
         *_contrasts(grey, seen),
         Measure("iris.grey-utilisation", _entropy(grey[seen.usable]), "bit", _ISO),
+    )
+
+
+def _pupil_edge(grey: GreyImage, pupil: Circle) -> tuple[Measure, Measure]:
+    """Share of directions in which the pupil ends at its rim, and how even its inside is.
+
+    Round dark spots of faces and clouds reach 87 % of the rim and 58 % evenness, eyes 100 and 80.
+    """
+    calm = cv2.GaussianBlur(cv2.medianBlur(grey, 5), (0, 0), 1.5).astype(np.float32)
+    reach = int(1.4 * pupil.r) + 2
+    polar = unroll(calm, pupil.x, pupil.y, reach, 128)
+    outside = np.median(polar[:, int(1.1 * pupil.r) : int(1.35 * pupil.r) + 1], axis=1)
+    inside = np.median(polar[:, int(0.6 * pupil.r) : int(0.92 * pupil.r) + 1], axis=1)
+    step = outside - inside
+    usual = float(np.median(step))
+    rim = 100.0 * float((step > max(8.0, 0.4 * usual)).mean())
+    disc = grey[pupil.distance(grey.shape) < 0.8 * pupil.r]
+    low, high = np.percentile(disc, (25, 75)) if disc.size else (0.0, 255.0)
+    evenness = 100.0 * max(0.0, 1.0 - float(high - low) / max(usual, 1.0))
+    return (
+        Measure("iris.pupil-rim", rim, "%", _WORKING, MIN_RIM),
+        Measure("iris.pupil-evenness", evenness, "%", _WORKING, MIN_EVENNESS),
     )
 
 

@@ -39,6 +39,10 @@ MAX_GUIDANCE = 2
 """Findings shown at once: more is not read."""
 
 
+ROOMY = 30
+"""Rows from which the drawing stays beside the measured values."""
+
+
 class CaptureScreen(DeskScreen):
     """The same for face, slaps, irises and the verification finger."""
 
@@ -105,10 +109,11 @@ class CaptureScreen(DeskScreen):
         self.write("#step", _(STEPS[step]), "bold")
         self.write("#prompt", f"“{_(prompt(step, verify))}”", "bold $accent")
         fingers = wanted_fingers(step, verify)
-        self.write("#fingers", ", ".join(_(FINGERS[finger]) for finger in fingers), "$text-muted")
+        roomy = self.size.height >= ROOMY or not self.desk.view.bars
+        names = ", ".join(_(FINGERS[finger]) for finger in fingers).capitalize()
+        self.write("#fingers", names if roomy else "", "$muted")
         self._picture.draw(drawing(step, verify))
         small = self.query_one("#small-drawing", Static)
-        roomy = self.size.height >= 30 or not self.desk.view.bars
         small.display = roomy and bool(fingers) and self.desk.station.preview() is not None
         small.update(plain(drawing(step, verify), "$primary"))
 

@@ -51,7 +51,7 @@ class FailureDialogue(Dialogue[None]):
     def paint(self) -> None:
         _ = self.desk.translate
         self.query_one("#problem", Static).update(problem_text(self._problem, _))
-        self.write("#place", _("For the technician: {place}", place=self._place), "$text-muted")
+        self.write("#place", _("For the technician: {place}", place=self._place), "$muted")
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from station.desk.keys import Bindings, key
@@ -20,9 +21,10 @@ class HaltedScreen(DeskScreen):
     HELP_TEXT = N_("The recording stopped to protect its data. Call the supervisor.")
 
     def body(self) -> ComposeResult:
-        yield Static(id="heading", markup=False)
-        yield ProblemBox(markup=False)
-        yield Static(id="state", markup=False)
+        with Vertical(classes="card"):
+            yield Static(id="heading", markup=False)
+            yield ProblemBox(markup=False)
+            yield Static(id="state", markup=False)
 
     def paint(self) -> None:
         _ = self.desk.translate

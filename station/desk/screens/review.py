@@ -17,7 +17,8 @@ from station.desk.screens.base import DeskScreen
 from station.desk.screens.choice import ChoiceDialogue
 from station.desk.widgets.problem_box import ProblemBox
 from station.desk.widgets.step_table import step_header, step_line
-from station.i18n import N_
+from station.i18n import N_, Translator
+from station.recording.view import StationView
 
 
 class ReviewScreen(DeskScreen):
@@ -28,6 +29,8 @@ class ReviewScreen(DeskScreen):
         key("f10", "seal", N_("Seal")),
         key("ctrl+n", "seal", N_("Seal"), show=False),
         key("escape", "cancel", N_("Cancel")),
+        key("pageup", "scroll_biodata(-1)", "", show=False),
+        key("pagedown", "scroll_biodata(1)", "", show=False),
     ]
     HELP_TEXT = N_(
         "Read the biodata aloud. Choose a step with the arrow keys and press F6 to capture it "
@@ -48,11 +51,7 @@ class ReviewScreen(DeskScreen):
     def paint(self) -> None:
         _, view = self.desk.translate, self.desk.view
         self.write("#heading", _("Read the biodata aloud, let the resident confirm"), "bold")
-        rows = [
-            plain(f"{_(BIODATA.get(name, name)):<18} ", "$text-muted") + plain(value)
-            for name, value in view.biodata
-        ]
-        self.query_one("#biodata", Static).update(Content("\n").join(rows))
+        self.query_one("#biodata", Static).update(biodata_text(view, _))
         self.query_one("#steps-header", Static).update(step_header(_))
         steps = self.query_one(OptionList)
         highlighted = steps.highlighted or 0
@@ -76,8 +75,24 @@ class ReviewScreen(DeskScreen):
         question = N_("Capture this step again? Its present pictures are dropped.")
         self.app.push_screen(ChoiceDialogue(self.desk, question, REOPEN_REASONS), reopen)
 
+    def action_scroll_biodata(self, pages: int) -> None:
+        side = self.query_one("#biodata-side", VerticalScroll)
+        side.scroll_relative(y=pages * side.size.height, animate=False)
+
     def action_seal(self) -> None:
         self.desk.command(self.desk.station.seal)
 
     def action_cancel(self) -> None:
         self.ask_to_cancel()
+
+
+def biodata_text(view: StationView, translate: Translator) -> Content:
+    """A line for each line of the card; fields that are not known are left out."""
+    values = dict(view.biodata)
+    rows = []
+    for label, fields, between in BIODATA:
+        known = [values[field] for field in fields if field in values]
+        if known:
+            name = plain(f"{translate(label):<25} ", "$muted")
+            rows.append(name + plain(between.join(known)))
+    return Content("\n").join(rows)

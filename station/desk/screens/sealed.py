@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from station.desk.keys import Bindings, key
@@ -24,13 +25,14 @@ class SealedScreen(DeskScreen):
     HELP_TEXT = N_("The record is sealed on this computer. It is not sent yet.")
 
     def body(self) -> ComposeResult:
-        yield Static(id="saved", markup=False)
-        yield Static(id="record", markup=False)
-        yield Static(id="size", markup=False)
-        yield Static(id="hash", markup=False)
-        yield Static(id="thanks", markup=False)
-        yield ProblemBox(markup=False)
-        yield Static(id="state", markup=False)
+        with Vertical(classes="card"):
+            yield Static(id="saved", markup=False)
+            yield Static(id="record", markup=False)
+            yield Static(id="size", markup=False)
+            yield Static(id="hash", markup=False)
+            yield Static(id="thanks", markup=False)
+            yield ProblemBox(markup=False)
+            yield Static(id="state", markup=False)
 
     def paint(self) -> None:
         _, view = self.desk.translate, self.desk.view
@@ -40,8 +42,9 @@ class SealedScreen(DeskScreen):
             self.write("#record", _("Record: {id}", id=record.record_id), "bold")
             size = _.number(record.size / 1000)
             self.write("#size", _("Size: {size} kB, sealed and durable", size=size))
-            self.write("#hash", _("SHA-256: {hash} ...", hash=record.sha256[:16]), "$text-muted")
-        self.write("#thanks", f"“{_('Good. Done')}”", "bold $accent")
+            self.write("#hash", _("SHA-256: {hash} ...", hash=record.sha256[:16]), "$muted")
+        thanks = _("Good. Done")
+        self.write("#thanks", f"“{thanks}”", "bold $accent")
         self.query_one(ProblemBox).paint(view.problem, _)
         busy = self.desk.busy
         self.write("#state", _("Please wait ...") if busy else _("F5: record the next resident."))

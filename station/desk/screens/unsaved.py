@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from station.desk.keys import Bindings, key
@@ -26,10 +27,11 @@ class UnsavedScreen(DeskScreen):
     )
 
     def body(self) -> ComposeResult:
-        yield Static(id="heading", markup=False)
-        yield Static(id="step", markup=False)
-        yield ProblemBox(markup=False)
-        yield Static(id="state", markup=False)
+        with Vertical(classes="card"):
+            yield Static(id="heading", markup=False)
+            yield Static(id="step", markup=False)
+            yield ProblemBox(markup=False)
+            yield Static(id="state", markup=False)
 
     def paint(self) -> None:
         _, view = self.desk.translate, self.desk.view

@@ -12,7 +12,7 @@ from station.i18n import Translator
 from station.recording.session import SessionState
 from station.recording.view import StationView
 
-_STYLES = {"current": "bold $background on $accent", "pending": "$foreground-muted"}
+_STYLES = {"current": "bold $background on $accent", "pending": "$muted"}
 
 
 class StepStrip(Static):

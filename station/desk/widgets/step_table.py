@@ -18,13 +18,13 @@ _STYLES = {"done": "$success", "best": "$accent", "excepted": "$accent", "curren
 def step_line(step: StepView, translate: Translator) -> Content:
     """One step on one line of at most 74 cells."""
     scores = " ".join("-" if score == FAILED_SCORE else str(score) for score in step.scores)
-    attempts = translate("{n}x", n=step.attempts) if step.attempts else ""
-    style = _STYLES.get(step.status, "$text-muted")
+    attempts = f"{step.attempts}x" if step.attempts else ""
+    style = _STYLES.get(step.status, "$muted")
     return Content.assemble(
         plain(f"{STATUS_SIGNS[step.status]} ", style),
         plain(f"{translate(STEPS[step.step]):<22.22} "),
         plain(f"{translate(STATUSES[step.status]):<19.19} ", style),
-        plain(f"{attempts:>3}  "),
+        plain(f"{attempts:>4}  "),
         plain(f"{scores:<16}", "bold"),
     )
 
@@ -32,6 +32,5 @@ def step_line(step: StepView, translate: Translator) -> Content:
 def step_header(translate: Translator) -> Content:
     """The heading over `step_line`."""
     _ = translate
-    return plain(
-        f"  {_('Step'):<22} {_('Status'):<19} {_('Try'):>3}  {_('Scores'):<16}", "$text-muted"
-    )
+    step, status, tries, scores = _("Step"), _("Status"), _("Try"), _("Scores")
+    return plain(f"  {step:<22} {status:<19} {tries:>4}  {scores:<16}", "$muted")

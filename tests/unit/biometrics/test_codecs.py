@@ -23,6 +23,7 @@ from station.biometrics.codecs import (
     read_image,
     to_grey,
 )
+from station.biometrics.image_headers import declared_size
 
 GREY = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50).astype(np.uint8)
 COLOUR = np.dstack([GREY, GREY[::-1], np.full_like(GREY, 7)])
@@ -66,7 +67,8 @@ def test_lossless_files_come_back_unchanged(
     if suffix == ".pgm" and image.ndim == 3:
         suffix = ".ppm"
     path = tmp_path / f"picture{suffix}"
-    assert cv2.imwrite(str(path), image)
+    # OpenCV 5 writes JPEG 2000 with losses unless told otherwise
+    assert cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
     read = read_image(path)
     assert read.dtype == np.uint8
     assert np.array_equal(read, image)
@@ -76,6 +78,18 @@ def test_jpeg_is_read_in_its_own_colours() -> None:
     flat = np.full((32, 32, 3), (200, 40, 90), np.uint8)
     read = decode(cv2.imencode(".jpg", flat)[1].tobytes())
     assert np.abs(read.astype(int) - flat).max() < 8
+
+
+@pytest.mark.parametrize("pillow_format", ["PNG", "BMP", "TIFF", "JPEG", "JPEG2000", "PPM"])
+def test_the_size_is_read_from_the_header_of_other_writers(pillow_format: str) -> None:
+    buffer = io.BytesIO()
+    Pillow.fromarray(COLOUR).save(buffer, pillow_format)
+    assert declared_size(buffer.getvalue()) == (50, 40)
+    assert decode(buffer.getvalue()).shape == COLOUR.shape
+
+
+def test_a_netpbm_header_may_hold_comments() -> None:
+    assert declared_size(b"P5 # made by\n# hand\n 50 40\n255\n") == (50, 40)
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])

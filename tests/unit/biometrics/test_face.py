@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from simulators.people.faces import Expression, Shot, render
-from station.biometrics.face import models
 from station.biometrics.face.assess import FaceAssessment, FaceAssessor, FaceLimits, sharpness
 from station.biometrics.face.models import Model, ModelsMissing, load_network, model_path
 from station.biometrics.findings import Finding
@@ -144,7 +143,7 @@ def test_without_the_package_pictures_are_unchecked(
     def none(name: str) -> importlib.metadata.Distribution:
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(models.importlib.metadata, "distribution", none)
+    monkeypatch.setattr(importlib.metadata, "distribution", none)
     assessor = FaceAssessor()
     seen = assessor.assess(photograph)
     assert seen.findings == (Finding.FACE_UNCHECKED,)
@@ -165,6 +164,6 @@ def test_a_foreign_model_file_is_never_loaded(
         path = tmp_path / Model.DETECTOR.value.path
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    monkeypatch.setattr(models.importlib.metadata, "distribution", lambda _: Package())
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Package())
     with pytest.raises(ModelsMissing):
         load_network(Model.DETECTOR)

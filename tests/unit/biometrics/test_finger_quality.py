@@ -80,7 +80,7 @@ def _faded(image: Image) -> Image:
 
 
 def _inverted(image: Image) -> Image:
-    return 255 - image
+    return np.asarray(255 - image, np.uint8)
 
 
 def _burnt(image: Image) -> Image:
@@ -91,9 +91,10 @@ def _blurred(image: Image) -> Image:
     return cv2.GaussianBlur(image, (0, 0), 3.0).astype(np.uint8)
 
 
-def _shrunk(image: Image) -> Image:
-    small = cv2.resize(image, None, fx=0.45, fy=0.45, interpolation=cv2.INTER_AREA)
-    return np.vstack([np.hstack([small, small]), np.hstack([small, small])]).astype(np.uint8)
+def _enlarged(image: Image) -> Image:
+    large = cv2.resize(image, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
+    sharp = cv2.addWeighted(large, 1.6, cv2.GaussianBlur(large, (0, 0), 3), -0.6, 0)
+    return np.asarray(sharp, np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def _shrunk(image: Image) -> Image:
         (_inverted, Finding.FINGER_POLARITY),
         (_burnt, Finding.FINGER_CLIPPED),
         (_blurred, Finding.FINGER_BLURRED),
-        (_shrunk, Finding.FINGER_RIDGE_PERIOD),
+        (_enlarged, Finding.FINGER_RIDGE_PERIOD),
     ],
 )
 def test_each_gate_names_what_nfiq2_does_not_see(
@@ -165,14 +166,13 @@ def test_the_threshold_follows_profile_and_finger(
     assert Finding.FINGER_QUALITY not in easier.findings
 
 
-def test_a_slap_is_judged_in_parallel_with_the_same_result(
-    assessor: FingerAssessor, lay: Callable[..., Image]
-) -> None:
+def test_a_slap_is_judged_in_parallel_with_the_same_result(lay: Callable[..., Image]) -> None:
     cut = segment(lay(), Slap.RIGHT_FOUR).fingers
-    together = assessor.assess_many([(finger.image, finger.position) for finger in cut])
+    with FingerAssessor() as assessor:
+        together = assessor.assess_many([(finger.image, finger.position) for finger in cut])
+        alone = assessor.assess(cut[0].image, cut[0].position)
     assert [seen.position for seen in together] == list(Slap.RIGHT_FOUR.fingers)
     assert all(seen.acceptable for seen in together)
-    alone = assessor.assess(cut[0].image, cut[0].position)
     assert (alone.nfiq2, alone.findings) == (together[0].nfiq2, together[0].findings)
 
 
@@ -193,7 +193,6 @@ def test_a_large_image_is_cropped_about_the_print_never_scaled(
     large[700:1260, 1100:1516] = good
     part = fit(large)
     assert part.shape == (MAX_HEIGHT_PX, MAX_WIDTH_PX)
-    assert (part == 255 - 0).sum() < part.size
     assert np.sort(part[part < 240]).tolist() == np.sort(good[good < 240]).tolist()
     assert fit(good) is good
 
@@ -206,7 +205,7 @@ def test_nothing_personal_is_printed(
     assert "array" not in text
 
 
-def test_close_ends_the_threads_and_may_be_repeated(impression: Callable[..., Image]) -> None:
+def test_close_ends_the_threads_and_may_be_repeated() -> None:
     assessor = FingerAssessor()
     assessor.assess_many([(np.zeros((10, 10), np.uint8), None)])
     assessor.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from drivers.positions import Finger, Slap
+from station.biometrics.codecs import read_image
 from station.biometrics.findings import Finding
 from station.biometrics.fingers.crease import distal_length_px, find_crease_px
 from station.biometrics.fingers.segmentation import SlapSegmentation, segment
@@ -92,14 +94,17 @@ def test_a_finger_over_the_edge_is_told(lay: Callable[..., Image]) -> None:
     assert Finding.SLAP_OFF_EDGE in seen.findings
 
 
-def _beside(prints: list[Image], distance_px: int) -> Image:
+def _beside(prints: list[Image], centres: list[int]) -> Image:
     platen = np.full((1500, 1600), 250, np.uint8)
-    for index, one in enumerate(prints):
-        left = round(800 + (index - 1.5) * distance_px - one.shape[1] / 2)
-        top = (480, 330, 380, 600)[index]
+    for one, centre, top in zip(prints, centres, (480, 330, 380, 600), strict=True):
+        left = centre - one.shape[1] // 2
         area = platen[top : top + one.shape[0], left : left + one.shape[1]]
         np.minimum(area, one, out=area)
     return platen
+
+
+def _every(distance_px: int) -> list[int]:
+    return [round(800 + (index - 1.5) * distance_px) for index in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -109,21 +114,21 @@ def narrow_prints(lay: Callable[..., Image]) -> list[Image]:
 
 def test_lightly_touching_fingers_are_divided(narrow_prints: list[Image]) -> None:
     widest = max(one.shape[1] for one in narrow_prints)
-    seen = segment(_beside(narrow_prints, widest - 6), Slap.RIGHT_FOUR)
+    seen = segment(_beside(narrow_prints, _every(widest - 6)), Slap.RIGHT_FOUR)
     assert labels(seen) == list(RIGHT)
 
 
 def test_overlapping_fingers_are_never_passed_as_fewer(narrow_prints: list[Image]) -> None:
-    seen = segment(_beside(narrow_prints, 200), Slap.RIGHT_FOUR)
+    seen = segment(_beside(narrow_prints, _every(200)), Slap.RIGHT_FOUR)
     assert labels(seen) == [None] * seen.count
     assert {Finding.FINGER_COUNT, Finding.SLAP_TOUCHING} <= set(seen.findings)
 
 
 def test_two_fingers_in_one_are_not_taken_for_a_finger(narrow_prints: list[Image]) -> None:
-    close = _beside(narrow_prints[:2], 190)
-    seen = segment(close, Slap.RIGHT_FOUR, frozenset(RIGHT[1:]))
-    assert labels(seen) in ([None], [])
-    assert Finding.SLAP_TOUCHING in seen.findings
+    close = _beside(narrow_prints, [300, 490, 950, 1350])
+    seen = segment(close, Slap.RIGHT_FOUR, frozenset({Finger.RIGHT_LITTLE}))
+    assert labels(seen) == [None] * seen.count
+    assert {Finding.FINGER_COUNT, Finding.SLAP_TOUCHING} & set(seen.findings)
 
 
 def test_a_lower_phalanx_is_not_a_finger(
@@ -205,11 +210,7 @@ def test_without_a_crease_the_width_decides(impression: Callable[..., Image]) ->
     assert distal_length_px(endless, 12.0) in range(430, 500)
 
 
-def test_the_crease_of_a_rolled_thumb(shared_prints: pytest.TempPathFactory) -> None:
-    from pathlib import Path
-
-    from station.biometrics.codecs import read_image
-
-    crease = find_crease_px(read_image(Path(str(shared_prints)) / "nbis_valid1.9_type4.wsq"))
+def test_the_crease_of_a_rolled_thumb(shared_prints: Path) -> None:
+    crease = find_crease_px(read_image(shared_prints / "nbis_valid1.9_type4.wsq"))
     assert crease is not None
     assert abs(crease - 705) < 15
