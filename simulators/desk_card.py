@@ -19,16 +19,19 @@ READER = "KTPEL-SIM"
 
 @dataclass(frozen=True, slots=True)
 class DeskCard:
-    """The settings of the card reader for the station's configuration, and what to tell about it."""
+    """The card reader's settings for the station's configuration, and what to tell about it."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
 
 
 @contextmanager
-def card_reader(scene: CardScene) -> Iterator[DeskCard]:
-    """Put a reader on the desk; the card comes and goes with the resident of `scene`."""
-    reason = pcscd.available()
+def card_reader(scene: CardScene, *, pcsc: bool = True) -> Iterator[DeskCard]:
+    """Put a reader on the desk; the card comes and goes with the resident of `scene`.
+
+    `pcsc=False` asks for the loopback link: a process can run one pcscd only.
+    """
+    reason = pcscd.available() if pcsc else "not wanted here"
     if reason is None:
         with pcscd.PrivatePcscd([READER]) as service:
             slot = VpcdSlot(scene, service.slot_port(READER, 0))

@@ -37,10 +37,21 @@ LARGEST_REQUEST = 4096
 
 
 class Lab:
-    """The desk of one simulated world; leaving the block pulls every plug."""
+    """The desk of one simulated world; leaving the block pulls every plug.
 
-    def __init__(self, folder: Path, seed: int, fingers: Path | None = None) -> None:
+    While it runs, `sbi`, `module` and `camera` are the devices, so that a scenario can let them
+    fail, and `remarks` says what could not be simulated as it should.
+    """
+
+    sbi: SbiServer
+    module: R30xModule
+    camera: StreamCamera
+
+    def __init__(
+        self, folder: Path, seed: int, fingers: Path | None = None, *, pcsc: bool = True
+    ) -> None:
         self.folder = folder.resolve()
+        self._pcsc = pcsc
         self._seed = seed
         self._fingers = FingerFiles(fingers) if fingers is not None else None
         self.scene = Scene(fingers=self._fingers)
@@ -90,11 +101,13 @@ class Lab:
             self._coming.join()
 
     def _start_devices(self, stack: ExitStack) -> dict[str, dict[str, Any]]:
-        sbi = stack.enter_context(SbiServer(self.scene))
+        sbi = self.sbi = stack.enter_context(SbiServer(self.scene))
         roots = [str(path) for path in sbi.pki.write(self.folder / "pki" / "devices")]
-        module = stack.enter_context(R30xModule(self.scene, link=self.folder / "verifier.tty"))
-        camera = stack.enter_context(StreamCamera(self.scene))
-        card = stack.enter_context(card_reader(self.scene))
+        module = self.module = stack.enter_context(
+            R30xModule(self.scene, link=self.folder / "verifier.tty")
+        )
+        camera = self.camera = stack.enter_context(StreamCamera(self.scene))
+        card = stack.enter_context(card_reader(self.scene, pcsc=self._pcsc))
         self.remarks = [card.remark] if card.remark else []
         return {
             "scanner": {"driver": "sbi-scanner", "port": sbi.port, "device_roots": roots},

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from drivers.camera.environment import prepare_environment
+
+prepare_environment()  # before anything imports cv2
+
 SHARED_PRINTS = Path(__file__).parents[2] / "shared" / "data" / "fingerprints"
 
 

@@ -17,6 +17,10 @@ MIN_SIDE_PX: Final = 1
 MAX_SIDE_PX: Final = 10_000
 MAX_FILE_BYTES: Final = 3 * MAX_SIDE_PX * MAX_SIDE_PX + 100_000
 
+UNSUSPICIOUS_PX: Final = 4_000_000
+MAX_PX_PER_BYTE: Final = 2_000
+"""Above 4 megapixels: no picture worth judging shrinks further than this."""
+
 
 class UnreadableImage(Exception):
     """A file or byte string is not a picture this program can read."""
@@ -63,7 +67,7 @@ def decode(data: bytes) -> Image:
         width, height = declared_size(data)
     except UnknownHeader as error:
         raise UnreadableImage("bytes", str(error)) from error
-    _check_size(width, height)
+    _check_size(width, height, len(data))
     if data.startswith(WSQ_START):
         return _decode_wsq(data)
     import cv2
@@ -120,11 +124,13 @@ def _encode(suffix: str, image: Image, options: list[int]) -> bytes:
     return buffer.tobytes()
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, size: int) -> None:
     if not (MIN_SIDE_PX <= width <= MAX_SIDE_PX and MIN_SIDE_PX <= height <= MAX_SIDE_PX):
         raise UnreadableImage(
             "bytes", f"{width} x {height} px, allowed {MIN_SIDE_PX} to {MAX_SIDE_PX} a side"
         )
+    if width * height > max(UNSUSPICIOUS_PX, MAX_PX_PER_BYTE * size):
+        raise UnreadableImage("bytes", f"{width} x {height} px out of {size} bytes")
 
 
 def _decode_wsq(data: bytes) -> Image:

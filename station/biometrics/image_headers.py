@@ -44,7 +44,7 @@ def declared_size(data: bytes) -> tuple[int, int]:
 
 def _size_of(data: bytes) -> tuple[int, int]:
     if data.startswith(PNG_START):
-        return _fields(">II", data, 16)
+        return _png(data)
     if data.startswith(WSQ_START):
         return _wsq(data)
     if data.startswith(b"BM"):
@@ -64,6 +64,17 @@ def _size_of(data: bytes) -> tuple[int, int]:
 def _fields(layout: str, data: bytes, at: int) -> tuple[int, int]:
     first, second = struct.unpack_from(layout, data, at)
     return first, second
+
+
+def _png(data: bytes) -> tuple[int, int]:
+    """Walk the chunks too: OpenCV sets aside whatever length a damaged one claims, up to 2 GB."""
+    at = len(PNG_START)
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        if data[at + 4 : at + 8] == b"IEND":
+            return _fields(">II", data, 16)
+        at += 12 + length
+    raise UnknownHeader("PNG without an end")
 
 
 def _bmp(data: bytes) -> tuple[int, int]:

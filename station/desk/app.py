@@ -102,8 +102,8 @@ class DeskApp(App[int], inherit_bindings=False):
         self._view = station.view
         self._busy = False
         self._opening = True
-        self._closed = False
-        self._closing = False
+        self._station_closed = False
+        self._ending = False
         self._unsubscribe: Callable[[], None] = lambda: None
 
     # ---------------------------------------------------------------- what screens ask for
@@ -121,7 +121,7 @@ class DeskApp(App[int], inherit_bindings=False):
         return self._opening
 
     def command(self, work: Command) -> None:
-        if self._busy or self._closing:
+        if self._busy or self._ending:
             self.bell()  # two commands at once would race in the state table
             return
         self._busy = True
@@ -188,8 +188,8 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def request_shutdown(self) -> None:
         """Release devices and store, then end; may be called again, and from a signal."""
-        if not self._closing:
-            self._closing = True
+        if not self._ending:
+            self._ending = True
             self.run_worker(self._shut_down(), group="shutdown", exit_on_error=False)
 
     async def _shut_down(self) -> None:
@@ -197,9 +197,9 @@ class DeskApp(App[int], inherit_bindings=False):
         self.exit(0, return_code=0)
 
     async def _close_station(self) -> None:
-        if self._closed:
+        if self._station_closed:
             return
-        self._closed = True
+        self._station_closed = True
         self._unsubscribe()
         try:
             await asyncio.wait_for(self.station.close(), CLOSE_TIMEOUT)
@@ -220,7 +220,7 @@ class DeskApp(App[int], inherit_bindings=False):
 
     async def on_view_changed(self, message: ViewChanged) -> None:
         """Take the newest view and bring its screen up; dialogues of another screen go."""
-        if self._closing:
+        if self._ending:
             return
         view = self.station.view
         if (view.step, view.session) != (self._view.step, self._view.session):
@@ -248,7 +248,7 @@ class DeskApp(App[int], inherit_bindings=False):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Every failed worker ends here: nothing fails in silence."""
         error = event.worker.error
-        if event.state is not WorkerState.ERROR or error is None or self._closing:
+        if event.state is not WorkerState.ERROR or error is None or self._ending:
             return
         log.error("command failed: %s", place_of(error))
         fatal = event.worker.name == "open"

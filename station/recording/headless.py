@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.clock import Clock, RealClock
+from station.domain.plan import Step
 from station.recording.capture import CaptureState
 from station.recording.policy import Option
 from station.recording.session import SessionState
@@ -23,6 +24,8 @@ Report = Callable[[str, dict[str, Any]], None]
 
 Pause = Callable[[float], Awaitable[None]]
 
+CHOICES = (Option.USE_BEST, Option.OTHER_INDEX, Option.REPEAT, Option.EXCEPT)
+"""What is chosen when the attempts are used up, each at most once a step."""
 MAX_FAILURES = 5
 """Captures in a row that the device refused, before the run gives up."""
 
@@ -60,6 +63,7 @@ class HeadlessOperator:
         self._clock = clock or RealClock()
         self._reported = 0
         self._failures = 0
+        self._chosen: set[tuple[Step | None, Option]] = set()
 
     async def record(self) -> Outcome:
         """Record the resident at the desk; an unfinished session goes on first.
@@ -70,6 +74,7 @@ class HeadlessOperator:
         station, started = self._station, self._clock.monotonic()
         unfinished = station.view.unfinished
         self._reported, self._failures = 0, 0
+        self._chosen.clear()
         if unfinished:
             await station.resume(unfinished[0])
             self._stop_if_stuck(SessionState.IDLE)
@@ -118,7 +123,7 @@ class HeadlessOperator:
                 await self._failed()
             return
         if station.view.capture is CaptureState.DECIDE:
-            await station.decide(_choose(station.view.options), "unattended")
+            await self._decide()
             return
         before = station.view.attempt
         await station.capture()
@@ -127,6 +132,15 @@ class HeadlessOperator:
             await self._failed()
         elif view.attempt > before and view.step is not None:
             self._report("retry", {"step": view.step.value, "findings": list(view.findings)})
+
+    async def _decide(self) -> None:
+        """Choose the first option that was not chosen for this step before."""
+        view = self._station.view
+        fresh = [o for o in CHOICES if o in view.options and (view.step, o) not in self._chosen]
+        if not fresh:
+            raise GaveUp(Problem("WF-101", view.step.value if view.step else ""))
+        self._chosen.add((view.step, fresh[0]))
+        await self._station.decide(fresh[0], "unattended")
 
     async def _failed(self) -> None:
         self._failures += 1
@@ -156,8 +170,3 @@ class HeadlessOperator:
                 },
             )
         self._reported = len(done)
-
-
-def _choose(options: tuple[Option, ...]) -> Option:
-    order = (Option.USE_BEST, Option.OTHER_INDEX, Option.EXCEPT, Option.REPEAT)
-    return next(option for option in order if option in options)

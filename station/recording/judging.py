@@ -195,7 +195,8 @@ class Judge:
         same = outcome is MatchVerdict.SAME
         return Judgement(
             acceptable=same,
-            usable=same,
+            # three doubtful captures are for a person to decide, another finger is not
+            usable=outcome is not MatchVerdict.DIFFERENT,
             rank=(float(score),),
             bars=(Bar("match", score, SAME_FROM, MATCH_TOP, same),),
             findings=found,

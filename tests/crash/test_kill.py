@@ -19,14 +19,10 @@ from typing import Any
 
 import pytest
 
-from simulators import pki
 from station import config as configuration
 from station.commands.simulated_desk import SimulatedDesk
-from station.records.bundle import unpack
 from station.records.itl_check import parse
-from station.records.keys import load_certificate, load_recipient_key
-from station.records.seal import open_sealed
-from station.records.signature import verify_attached
+from tests.recording.opening import opened
 
 KILLS = 20
 SEED = 20261124
@@ -93,9 +89,7 @@ def accepted_of(events: list[dict[str, Any]]) -> dict[str, dict[str, list[str]]]
 
 def hashes_in(sealed: Path, keys: Path) -> set[str]:
     """Hashes of everything in a sealed record, opened as the data centre opens it."""
-    certificate = load_certificate(keys / f"{pki.DATA_CENTRE}.pem")
-    key = load_recipient_key(keys / f"{pki.DATA_CENTRE}.key")
-    bundle = unpack(verify_attached(open_sealed(sealed.read_bytes(), certificate, key)).content)
+    bundle = opened(sealed, keys)
     images = [record.image for record in parse(bundle.parts["record.an2"])]
     delivered = [*bundle.parts.values(), *(image for image in images if image is not None)]
     return {hashlib.sha256(data).hexdigest() for data in delivered}

@@ -1,6 +1,6 @@
 """A station without devices: the same methods as `RecordingStation`, each view made by hand.
 
-It follows a script: the outcome of each capture is one of GOOD, POOR, LOST, UNSAVED or an exception.
+It follows a script: each capture ends with the next outcome, or raises the next exception.
 """
 
 from __future__ import annotations
@@ -204,9 +204,7 @@ class FakeStation:
             self._accept("best" if option is Option.USE_BEST else "excepted")
         else:
             self._attempts = 0
-            self.show(
-                capture=CaptureState.POSITION, attempt=0, bars=(), findings=(), options=()
-            )
+            self.show(capture=CaptureState.POSITION, attempt=0, bars=(), findings=(), options=())
 
     async def except_step(self, reason: str) -> None:
         self.calls.append(("except", reason))
@@ -215,9 +213,7 @@ class FakeStation:
 
     async def reopen(self, step: Step, reason: str) -> None:
         self.calls.append(("reopen", step.value, reason))
-        steps = tuple(
-            StepView(s.step, "current") if s.step is step else s for s in self.view.steps
-        )
+        steps = tuple(StepView(s.step, "current") if s.step is step else s for s in self.view.steps)
         self._attempts = 0
         self.show(
             session=SessionState.CAPTURING, step=step, capture=CaptureState.POSITION, steps=steps

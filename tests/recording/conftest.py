@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from drivers.camera.environment import prepare_environment
 from simulators.lab import Lab
 from station import config as configuration
 from station.compose import build_station
@@ -18,9 +18,21 @@ from station.recording.station import RecordingStation
 SEED = 7
 
 
+STATION_THREADS = ("device-", "judge-", "vault", "finger-assessor")
+
+
+@pytest.fixture(autouse=True)
+def no_thread_survives() -> Iterator[None]:
+    """Fail the test that leaves a thread of the station; those of the lab live on."""
+    yield
+    left = [t for t in threading.enumerate() if t.name.startswith(STATION_THREADS)]
+    for thread in left:
+        thread.join(2.0)
+    assert not [thread.name for thread in left if thread.is_alive()]
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    prepare_environment()
     with Lab(tmp_path_factory.mktemp("lab"), SEED) as desk:
         desk.seat(1)
         yield desk

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,24 +15,11 @@ from simulators import pki
 from simulators.lab import Lab
 from station.config import StationConfig
 from station.domain.plan import Step
-from station.recording.headless import HeadlessOperator
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.records.keys import load_certificate, load_recipient_key
 from station.records.verify import Outcome, verify_record
-
-Events = list[tuple[str, dict[str, Any]]]
-
-
-async def no_pause(_: float) -> None:
-    return None
-
-
-async def record(station: RecordingStation) -> tuple[Path, Events]:
-    events: Events = []
-    operator = HeadlessOperator(station, lambda e, facts: events.append((e, facts)), no_pause)
-    outcome = await operator.record()
-    return Path(outcome.record.path), events
+from tests.recording.opening import record
 
 
 def open_with_openssl(sealed: Path, keys: Path, folder: Path) -> dict[str, bytes]:

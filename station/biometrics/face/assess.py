@@ -142,6 +142,10 @@ class _Seen:
         return float(np.linalg.norm(self.eyes[1].centre - self.eyes[0].centre))
 
     @property
+    def eye_openness(self) -> float:
+        return min(eye.openness for eye in self.eyes)
+
+    @property
     def largest(self) -> Detection:
         return max(self.detections, key=lambda found: found.area)
 
@@ -172,63 +176,31 @@ def _without_face(finding: Finding) -> FaceAssessment:
     return FaceAssessment(0, None, None, None, None, None, None, None, (), (finding,))
 
 
-def _judge(bgr: Image, seen: _Seen, limits: FaceLimits) -> FaceAssessment:
-    from station.biometrics.face.picture import blur_sigma_px, zone_ratio
+_GATE_OF: Final = {
+    "face.count": Finding.FACE_SEVERAL,
+    "face.inter-eye": Finding.FACE_TOO_SMALL,
+    "face.centre-x": Finding.FACE_NOT_CENTRED,
+    "face.eye-line": Finding.FACE_NOT_CENTRED,
+    "face.yaw": Finding.FACE_POSE,
+    "face.pitch": Finding.FACE_POSE,
+    "face.roll": Finding.FACE_POSE,
+    "face.eye-openness": Finding.FACE_EYES_CLOSED,
+    "face.blur": Finding.FACE_BLURRED,
+    "face.zone-ratio": Finding.FACE_UNEVEN_LIGHT,
+}
 
+
+def _judge(bgr: Image, seen: _Seen, limits: FaceLimits) -> FaceAssessment:
     largest = seen.largest
     faces = sum(found.area >= limits.second_face_share * largest.area for found in seen.detections)
-    openness = min(eye.openness for eye in seen.eyes)
     pose = {"yaw": seen.pose.yaw, "pitch": seen.pose.pitch, "roll": seen.pose.roll}
-    distance = seen.inter_eye_px
-    blur = blur_sigma_px(bgr, seen.mesh)
-    judged = [
-        (Measure("face.count", faces, "", _ISO, 1, higher_is_better=False), Finding.FACE_SEVERAL),
-        (
-            Measure("face.inter-eye", distance, "px", _ISO, limits.min_inter_eye_px),
-            Finding.FACE_TOO_SMALL,
-        ),
-        *((one, Finding.FACE_NOT_CENTRED) for one in _position(bgr, seen, limits)),
-        *(
-            (
-                Measure(
-                    f"face.{axis}",
-                    abs(angle),
-                    "deg",
-                    _POSE,
-                    limits.max_pose_deg,
-                    higher_is_better=False,
-                ),
-                Finding.FACE_POSE,
-            )
-            for axis, angle in pose.items()
-        ),
-        (
-            Measure("face.eye-openness", openness, "", _OWN, limits.min_eye_openness),
-            Finding.FACE_EYES_CLOSED,
-        ),
-        (
-            Measure(
-                "face.blur",
-                blur,
-                "px",
-                _OWN,
-                limits.max_blur_per_eye_distance * distance,
-                higher_is_better=False,
-            ),
-            Finding.FACE_BLURRED,
-        ),
-        (
-            Measure(
-                "face.zone-ratio",
-                zone_ratio(bgr, seen.mesh, distance),
-                "",
-                _ICAO_LIGHT,
-                limits.min_zone_ratio,
-            ),
-            Finding.FACE_UNEVEN_LIGHT,
-        ),
-    ]
-    failed = {finding for measure, finding in judged if not measure.passes}
+    measures = (
+        Measure("face.count", faces, "", _ISO, 1, higher_is_better=False),
+        *_position(bgr, seen, limits),
+        *(_angle(axis, angle, limits) for axis, angle in pose.items()),
+        *_appearance(bgr, seen, limits),
+    )
+    failed = {_GATE_OF[measure.name] for measure in measures if not measure.passes}
     if Finding.FACE_POSE not in failed and max(map(abs, pose.values())) > limits.warn_pose_deg:
         failed.add(Finding.FACE_POSE_DOUBTFUL)
     left, right = ((float(eye.centre[0]), float(eye.centre[1])) for eye in seen.eyes)
@@ -237,12 +209,30 @@ def _judge(bgr: Image, seen: _Seen, limits: FaceLimits) -> FaceAssessment:
         faces=faces,
         box=(x, y, width, height),
         eyes=(left, right),
-        inter_eye_px=distance,
-        eye_openness=openness,
-        measures=tuple(measure for measure, _ in judged),
+        inter_eye_px=seen.inter_eye_px,
+        eye_openness=seen.eye_openness,
+        measures=measures,
         findings=tuple(finding for finding in Finding if finding in failed),
         **pose,
     )
+
+
+def _angle(axis: str, angle: float, limits: FaceLimits) -> Measure:
+    name, limit = f"face.{axis}", limits.max_pose_deg
+    return Measure(name, abs(angle), "deg", _POSE, limit, higher_is_better=False)
+
+
+def _appearance(bgr: Image, seen: _Seen, limits: FaceLimits) -> list[Measure]:
+    from station.biometrics.face.picture import blur_sigma_px, zone_ratio
+
+    blur, distance = blur_sigma_px(bgr, seen.mesh), seen.inter_eye_px
+    most = limits.max_blur_per_eye_distance * distance
+    evenness = zone_ratio(bgr, seen.mesh, distance)
+    return [
+        Measure("face.eye-openness", seen.eye_openness, "", _OWN, limits.min_eye_openness),
+        Measure("face.blur", blur, "px", _OWN, most, higher_is_better=False),
+        Measure("face.zone-ratio", evenness, "", _ICAO_LIGHT, limits.min_zone_ratio),
+    ]
 
 
 def _position(bgr: Image, seen: _Seen, limits: FaceLimits) -> list[Measure]:
@@ -250,6 +240,7 @@ def _position(bgr: Image, seen: _Seen, limits: FaceLimits) -> list[Measure]:
     middle = (seen.eyes[0].centre + seen.eyes[1].centre) / 2
     (left, right), (top, bottom) = limits.centre_x, limits.eye_line
     return [
+        Measure("face.inter-eye", seen.inter_eye_px, "px", _ISO, limits.min_inter_eye_px),
         Measure("face.centre-x", float(middle[0]) / width, "", _ISO, left, upper_limit=right),
         Measure("face.eye-line", float(middle[1]) / height, "", _ISO, top, upper_limit=bottom),
     ]

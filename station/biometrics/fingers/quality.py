@@ -32,6 +32,17 @@ MIN_MINUTIAE: Final = 6.0
 """Limits of NFIQ 2's actionable features: EmptyImageOrContrastTooLow, UniformImage and
 FingerprintImageWithMinutiae."""
 
+_ACTIONABLE: Final = (
+    ("finger.mean-grey", "EmptyImageOrContrastTooLow", MAX_MEAN_GREY, False, Finding.FINGER_EMPTY),
+    ("finger.uniformity", "UniformImage", MIN_UNIFORMITY, True, Finding.FINGER_EMPTY),
+    (
+        "finger.nfiq2-minutiae",
+        "FingerprintImageWithMinutiae",
+        MIN_MINUTIAE,
+        True,
+        Finding.FINGER_NO_RIDGES,
+    ),
+)
 _SMALLEST_SIDE_PX: Final = 64
 _NOTHING: Final = Extraction(NFIQ2_FAILED, {}, 0, None)
 
@@ -178,23 +189,7 @@ def _judge_extraction(extraction: Extraction, wanted: int) -> tuple[list[Measure
         seen.add(Finding.FINGER_NOISE)
     if extraction.minutiae < MIN_MINUTIAE:
         seen.add(Finding.FINGER_NO_RIDGES)
-    for name, feature, limit, higher, finding in (
-        (
-            "finger.mean-grey",
-            "EmptyImageOrContrastTooLow",
-            MAX_MEAN_GREY,
-            False,
-            Finding.FINGER_EMPTY,
-        ),
-        ("finger.uniformity", "UniformImage", MIN_UNIFORMITY, True, Finding.FINGER_EMPTY),
-        (
-            "finger.nfiq2-minutiae",
-            "FingerprintImageWithMinutiae",
-            MIN_MINUTIAE,
-            True,
-            Finding.FINGER_NO_RIDGES,
-        ),
-    ):
+    for name, feature, limit, higher, finding in _ACTIONABLE:
         if feature in extraction.actionable:
             value = extraction.actionable[feature]
             measures.append(Measure(name, value, "", source, limit, higher_is_better=higher))

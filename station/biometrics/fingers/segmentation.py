@@ -92,8 +92,6 @@ def segment(
     Raises:
         ValueError: not a grey uint8 image, or a resolution outside the range.
     """
-    from station.biometrics.fingers.blobs import cut_out
-
     at_500 = to_working_ppi(image, resolution_ppi)
     blobs, wide, undivided = _find_fingers(at_500, slap)
     expected = [finger for finger in _LEFT_TO_RIGHT[slap] if finger not in missing]
@@ -108,22 +106,29 @@ def segment(
         Finding.SLAP_OFF_EDGE: _leaves_platen(blobs, at_500),
     }
     scale = resolution_ppi / WORKING_PPI
-    fingers = []
-    for index, blob in enumerate(blobs):
-        cutting = cut_out(at_500, blob, [other for other in blobs if other is not blob])
-        fingers.append(
-            SegmentedFinger(
-                position=expected[index] if labelled else None,
-                image=cutting.image,
-                left=round(cutting.low[0] * scale),
-                right=min(round(cutting.high[0] * scale), image.shape[1] - 1),
-                top=round(cutting.low[1] * scale),
-                bottom=min(round(cutting.high[1] * scale), image.shape[0] - 1),
-                lean_deg=blob.lean_deg,
-            )
-        )
-    return SlapSegmentation(
-        slap, tuple(fingers), len(expected), hand, tuple(f for f, is_so in seen.items() if is_so)
+    names: list[Finger] | list[None] = expected if labelled else [None] * len(blobs)
+    fingers = tuple(_cut(at_500, i, blobs, names[i], scale) for i in range(len(blobs)))
+    findings = tuple(finding for finding, is_so in seen.items() if is_so)
+    return SlapSegmentation(slap, fingers, len(expected), hand, findings)
+
+
+def _cut(
+    at_500: NDArray[np.uint8], index: int, blobs: list[Blob], name: Finger | None, scale: float
+) -> SegmentedFinger:
+    """Cut one finger out; `scale` leads from 500 ppi back to the slap as it was given."""
+    from station.biometrics.fingers.blobs import cut_out
+
+    others = blobs[:index] + blobs[index + 1 :]
+    cutting = cut_out(at_500, blobs[index], others)
+    height, width = at_500.shape
+    return SegmentedFinger(
+        position=name,
+        image=cutting.image,
+        left=round(cutting.low[0] * scale),
+        right=round(min(cutting.high[0] + 1, width) * scale) - 1,
+        top=round(cutting.low[1] * scale),
+        bottom=round(min(cutting.high[1] + 1, height) * scale) - 1,
+        lean_deg=blobs[index].lean_deg,
     )
 
 

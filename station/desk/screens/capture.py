@@ -101,9 +101,6 @@ class CaptureScreen(DeskScreen):
             self.action_decide()
         self._asked = deciding
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.repaint)
-
     def _paint_task(self, step: Step) -> None:
         _, verify = self.desk.translate, self.desk.verify_with
         self.write("#step", _(STEPS[step]), "bold")

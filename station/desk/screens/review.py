@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -51,7 +52,8 @@ class ReviewScreen(DeskScreen):
     def paint(self) -> None:
         _, view = self.desk.translate, self.desk.view
         self.write("#heading", _("Read the biodata aloud, let the resident confirm"), "bold")
-        self.query_one("#biodata", Static).update(biodata_text(view, _))
+        width = self.query_one("#biodata-side").content_size.width
+        self.query_one("#biodata", Static).update(biodata_text(view, width, _))
         self.query_one("#steps-header", Static).update(step_header(_))
         steps = self.query_one(OptionList)
         highlighted = steps.highlighted or 0
@@ -86,13 +88,22 @@ class ReviewScreen(DeskScreen):
         self.ask_to_cancel()
 
 
-def biodata_text(view: StationView, translate: Translator) -> Content:
-    """A line for each line of the card; fields that are not known are left out."""
+LABEL_WIDTH = 26
+
+
+def biodata_text(view: StationView, width: int, translate: Translator) -> Content:
+    """A line for each line of the card; fields that are not known are left out.
+
+    Values longer than `width` cells go on under themselves.
+    """
     values = dict(view.biodata)
     rows = []
     for label, fields, between in BIODATA:
-        known = [values[field] for field in fields if field in values]
-        if known:
-            name = plain(f"{translate(label):<25} ", "$muted")
-            rows.append(name + plain(between.join(known)))
+        known = between.join(values[field] for field in fields if field in values)
+        if not known:
+            continue
+        name = translate(label)
+        for part in textwrap.wrap(known, max(20, width - LABEL_WIDTH)):
+            rows.append(plain(f"{name:<{LABEL_WIDTH}}", "$muted") + plain(part))
+            name = ""
     return Content("\n").join(rows)

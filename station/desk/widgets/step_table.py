@@ -16,14 +16,14 @@ _STYLES = {"done": "$success", "best": "$accent", "excepted": "$accent", "curren
 
 
 def step_line(step: StepView, translate: Translator) -> Content:
-    """One step on one line of at most 74 cells."""
+    """One step on one line of at most 66 cells."""
     scores = " ".join("-" if score == FAILED_SCORE else str(score) for score in step.scores)
     attempts = f"{step.attempts}x" if step.attempts else ""
     style = _STYLES.get(step.status, "$muted")
     return Content.assemble(
         plain(f"{STATUS_SIGNS[step.status]} ", style),
         plain(f"{translate(STEPS[step.step]):<22.22} "),
-        plain(f"{translate(STATUSES[step.status]):<19.19} ", style),
+        plain(f"{translate(STATUSES[step.status]):<17.17} ", style),
         plain(f"{attempts:>4}  "),
         plain(f"{scores:<16}", "bold"),
     )
@@ -33,4 +33,4 @@ def step_header(translate: Translator) -> Content:
     """The heading over `step_line`."""
     _ = translate
     step, status, tries, scores = _("Step"), _("Status"), _("Try"), _("Scores")
-    return plain(f"  {step:<22} {status:<19} {tries:>4}  {scores:<16}", "$muted")
+    return plain(f"  {step:<22} {status:<17} {tries:>4}  {scores:<16}", "$muted")

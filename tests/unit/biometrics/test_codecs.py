@@ -51,12 +51,13 @@ def wsq_of(image: NDArray[np.uint8]) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """Nothing but a header that claims a size."""
+    """Nothing but a header that claims a size, and an end."""
     import zlib
 
     chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(chunk))
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + checksum
+    end = bytes.fromhex("0000000049454e44ae426082")
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + checksum + end
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
@@ -136,6 +137,18 @@ def test_a_truncated_wsq_is_unreadable(keep: int) -> None:
 def test_absurd_sizes_are_refused_from_the_header(width: int, height: int) -> None:
     with pytest.raises(UnreadableImage):
         decode(png_header(width, height))
+
+
+def test_a_hundred_megapixels_out_of_a_header_are_refused() -> None:
+    with pytest.raises(UnreadableImage, match="out of"):
+        decode(png_header(MAX_SIDE_PX, MAX_SIDE_PX))
+
+
+def test_a_png_chunk_longer_than_the_file_is_refused_before_decoding() -> None:
+    whole = bytearray(encode_png(COLOUR))
+    whole[33] = 0x7F
+    with pytest.raises(UnreadableImage, match="without an end"):
+        decode(bytes(whole))
 
 
 def test_wsq_of_absurd_size_is_refused_from_the_header() -> None:

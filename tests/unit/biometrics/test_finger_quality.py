@@ -84,7 +84,7 @@ def _inverted(image: Image) -> Image:
 
 
 def _burnt(image: Image) -> Image:
-    return np.clip(image.astype(int) - 120, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image.astype(int) - 120, 0, 255), np.uint8)
 
 
 def _blurred(image: Image) -> Image:

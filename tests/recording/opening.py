@@ -1,0 +1,35 @@
+"""Opening a record as the data centre does, and running an unattended recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from simulators import pki
+from station.recording.headless import HeadlessOperator
+from station.recording.station import RecordingStation
+from station.records.bundle import Bundle, unpack
+from station.records.keys import load_certificate, load_recipient_key
+from station.records.seal import open_sealed
+from station.records.signature import verify_attached
+
+Events = list[tuple[str, dict[str, Any]]]
+
+
+async def no_pause(_: float) -> None:
+    return None
+
+
+async def record(station: RecordingStation) -> tuple[Path, Events]:
+    """Record whoever sits there; return the sealed file and what was reported."""
+    events: Events = []
+    operator = HeadlessOperator(station, lambda e, facts: events.append((e, facts)), no_pause)
+    outcome = await operator.record()
+    return Path(outcome.record.path), events
+
+
+def opened(sealed: Path, keys: Path) -> Bundle:
+    """The bundle inside a sealed record, its parts checked against the manifest."""
+    certificate = load_certificate(keys / f"{pki.DATA_CENTRE}.pem")
+    key = load_recipient_key(keys / f"{pki.DATA_CENTRE}.key")
+    return unpack(verify_attached(open_sealed(sealed.read_bytes(), certificate, key)).content)

@@ -1,0 +1,231 @@
+"""Devices that lie, vanish or show no finger, and a disk that refuses: nothing is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from simulators.faults import Fault
+from simulators.lab import Lab
+from station import config as configuration
+from station.compose import build_station
+from station.config import StationConfig
+from station.domain.plan import Step
+from station.errors import StationError
+from station.recording.capture import CaptureState
+from station.recording.policy import Option
+from station.recording.session import SessionState
+from station.recording.station import RecordingStation
+from station.records.errors import DiskFull
+from station.records.journal import Journal
+from tests.recording.opening import record
+
+
+async def up_to_first_slap(station: RecordingStation) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    await station.capture()
+    assert station.view.step is Step.RIGHT_FOUR
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (Fault.TAMPERED, "signature"),
+        (Fault.WRONG_HASH, "hash-chain"),
+        (Fault.MISSING_FINGER, "positions"),
+        (Fault.FOREIGN_TRANSACTION, "transaction"),
+        (Fault.STALE_TIME, "timestamp"),
+    ],
+)
+async def test_a_lying_scanner_adds_nothing_to_the_record(
+    station: RecordingStation, lab: Lab, fault: Fault, check: str
+) -> None:
+    await up_to_first_slap(station)
+    lab.sbi.faults.add(fault)
+    try:
+        await station.capture()
+    finally:
+        lab.sbi.faults.discard(fault)
+    problem = station.view.problem
+    assert problem is not None
+    assert problem.code == "DEV-203"
+    assert problem.detail.startswith(check)
+    assert station.view.attempt == 0
+    assert [step.step for step in station.done] == [Step.PORTRAIT]
+    await station.capture()
+    assert station.view.step is Step.LEFT_FOUR
+
+
+async def test_a_lost_device_suspends_and_the_same_step_goes_on(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    lab.sbi.stop()
+    try:
+        await station.capture()
+        assert station.view.session is SessionState.SUSPENDED
+        assert not await station.reconnect()
+        assert station.view.problem is not None
+        assert station.view.problem.code == "DEV-102"
+    finally:
+        lab.sbi.start()
+    assert await station.reconnect()
+    assert station.view.session is SessionState.CAPTURING
+    assert station.view.step is Step.RIGHT_FOUR
+    await station.capture()
+    assert [step.step for step in station.done] == [Step.PORTRAIT, Step.RIGHT_FOUR]
+
+
+async def test_a_device_that_is_not_there_is_shown_and_does_not_stop_the_desk(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    try:
+        await desk.open()
+        absent = {device.role: device.problem for device in desk.view.devices}
+        assert absent.pop("verifier") is not None
+        assert set(absent.values()) == {None}
+        await up_to_first_slap(desk)
+    finally:
+        await desk.close()
+        lab.module.start()
+
+
+async def test_a_full_disk_leaves_the_capture_unsaved_and_visible(
+    station: RecordingStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await up_to_first_slap(station)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", _refuse)
+        await station.capture()
+        view = station.view
+        assert view.unsaved
+        assert view.capture is CaptureState.ACCEPTED
+        assert view.step is Step.RIGHT_FOUR
+        assert view.problem is not None
+        assert view.problem.code == "ST-101"
+        await station.save_again()
+        assert station.view.unsaved
+    await station.save_again()
+    assert not station.view.unsaved
+    assert station.view.problem is None
+    assert station.view.step is Step.LEFT_FOUR
+
+
+async def test_a_full_disk_at_the_seal_keeps_the_session(
+    station: RecordingStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while station.view.session is SessionState.CAPTURING:
+        await station.capture()
+    with monkeypatch.context() as patched:
+        patched.setattr("station.records.store.RecordStore.commit", _refuse)
+        assert not await station.seal()
+        assert station.view.session is SessionState.REVIEW
+        assert station.view.problem is not None
+        assert station.view.problem.code == "ST-101"
+    assert await station.seal()
+    assert station.view.session is SessionState.SEALED
+
+
+def _refuse(*_: object) -> None:
+    raise DiskFull("injected")
+
+
+@pytest.fixture
+def no_fingers(tmp_path: Path) -> Path:
+    """Pictures that are no fingers: blank, noise, and a photograph-like gradient."""
+    folder = tmp_path / "no-fingers"
+    folder.mkdir()
+    noise = np.random.default_rng(5).integers(0, 256, (560, 416), np.uint8)
+    ramp = np.tile(np.linspace(40, 220, 416, dtype=np.uint8), (560, 1))
+    pictures = {"a-noise": noise, "b-blank": np.full((560, 416), 250, np.uint8), "c-photo": ramp}
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
+    return folder
+
+
+async def test_pictures_that_are_no_fingers_are_never_kept(
+    no_fingers: Path, tmp_path: Path
+) -> None:
+    with Lab(tmp_path / "lab", 7, no_fingers, pcsc=False) as lab:
+        lab.seat(1)
+        loaded = configuration.load(lab.config)
+        limits = loaded.limits.model_copy(update={"max_attempts": 1})
+        station = build_station(dataclasses.replace(loaded, limits=limits))
+        try:
+            await station.open()
+            await up_to_first_slap(station)
+            await station.capture()
+            assert station.view.capture is CaptureState.DECIDE
+            assert "finger.no-ridges" in station.view.findings
+            assert Option.USE_BEST not in station.view.options
+            assert Option.EXCEPT in station.view.options
+            await station.decide(Option.EXCEPT, "damaged")
+            assert station.done[-1].samples == ()
+        finally:
+            await station.close()
+
+
+async def test_a_restarted_station_resumes_at_the_same_step(config: StationConfig) -> None:
+    first = build_station(config)
+    await first.open()
+    await up_to_first_slap(first)
+    await first.capture()
+    kept = [(step.step, [s.sha256 for s in step.samples]) for step in first.done]
+    session_id = first.view.session_id
+    await first.close()
+
+    second = build_station(config)
+    try:
+        await second.open()
+        assert second.view.unfinished == (session_id,)
+        await second.resume(session_id)
+        assert second.view.step is Step.LEFT_FOUR
+        assert [(s.step, [x.sha256 for x in s.samples]) for s in second.done] == kept
+        sealed_later, _ = await record_rest(second)
+        assert sealed_later.stem == session_id
+    finally:
+        await second.close()
+
+
+async def record_rest(station: RecordingStation) -> tuple[Path, list[str]]:
+    """Finish the open session by hand."""
+    while station.view.session is SessionState.CAPTURING:
+        await station.capture()
+    assert await station.seal()
+    assert station.view.record is not None
+    return Path(station.view.record.path), [step.step.value for step in station.done]
+
+
+async def test_a_second_station_on_the_same_data_is_refused(
+    station: RecordingStation, config: StationConfig
+) -> None:
+    other = build_station(config)
+    try:
+        with pytest.raises(StationError, match="ST-301"):
+            await other.open()
+    finally:
+        await other.close()
+
+
+async def test_worn_fingers_are_tried_again_and_the_best_is_kept(
+    station: RecordingStation, lab: Lab
+) -> None:
+    lab.scene.worn(5.0)
+    try:
+        sealed, events = await record(station)
+    finally:
+        lab.seat(1)
+    assert sealed.exists()
+    retries = [facts for event, facts in events if event == "retry"]
+    decisions = {f["step"]: f["decision"] for e, f in events if e == "accepted"}
+    assert any("finger.quality" in facts["findings"] for facts in retries)
+    assert decisions["right_four"] == "best-of-attempts"
