@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,9 @@ def run(
     as_json: bool,
 ) -> int:
     """Judge each picture and print it; 0 when all are acceptable, 1 otherwise."""
-    judge = _judge_of(subject, Slap[slap.upper()], Finger(finger), ppi)
-    results = [_one(path, judge) for path in images]
+    with ExitStack() as stack:
+        judge = _judge_of(subject, Slap[slap.upper()], Finger(finger), ppi, stack)
+        results = [_one(path, judge) for path in images]
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:
@@ -48,7 +50,9 @@ def _one(path: Path, judge: Callable[[Image], Json]) -> Json:
     return {"image": str(path)} | judge(image)
 
 
-def _judge_of(subject: str, slap: Slap, finger: Finger, ppi: float) -> Callable[[Image], Json]:
+def _judge_of(
+    subject: str, slap: Slap, finger: Finger, ppi: float, stack: ExitStack
+) -> Callable[[Image], Json]:
     from station.biometrics.summary import as_json
 
     if subject == "face":
@@ -62,7 +66,7 @@ def _judge_of(subject: str, slap: Slap, finger: Finger, ppi: float) -> Callable[
         return lambda image: as_json(assess_iris(to_grey(image)))
     from station.biometrics.fingers.quality import FingerAssessor
 
-    assessor = FingerAssessor()
+    assessor = stack.enter_context(FingerAssessor())
     if subject == "finger":
         return lambda image: as_json(assessor.assess(to_grey(image), finger, ppi))
     return lambda image: _slap(assessor, to_grey(image), slap, ppi)
@@ -104,12 +108,17 @@ def _plain(result: Json) -> str:
     if "reason" in result:
         lines.append(f"  {result['reason']}")
     for part in (result, *result.get("fingers", ())):
-        if part.get("position"):
-            lines.append(f"  {part['position']}")
-        lines += [
-            f"  {m['name']:<28} {m['value']:>10} {m['unit']:<8} limit {m['limit']}  ({m['source']})"
-            for m in part.get("measures", ())
-        ]
-    if result["findings"]:
-        lines.append(f"  findings: {', '.join(result['findings'])}")
+        if part is not result:
+            named = Finger(part["position"]).name.lower() if part["position"] else "some finger"
+            lines.append(f"  {named}: {'acceptable' if part['acceptable'] else 'not acceptable'}")
+        lines += [_measure_line(measure) for measure in part.get("measures", ())]
+        if part["findings"]:
+            lines.append(f"  findings: {', '.join(part['findings'])}")
     return "\n".join(lines)
+
+
+def _measure_line(measure: Json) -> str:
+    value = round(measure["value"], 3)
+    limit = "" if measure["limit"] is None else f"limit {measure['limit']:g}"
+    name, unit = measure["name"], measure["unit"]
+    return f"  {name:<26} {value:>10g} {unit:<12} {limit:<14} {measure['source']}"

@@ -35,6 +35,8 @@ WORST_ANGLE = 20.0
 MATCH_TOP = 400.0
 """End of the scale of a bozorth3 score on the screen; genuine pairs seldom exceed it."""
 
+SEGMENT_PPI = 500.0
+"""Cut fingers are always delivered at this resolution, whatever the slap had."""
 SHOWN_OF_IRIS = ("iris.radius", "iris.sharpness", "iris.usable-area")
 
 RANK_ORDER = (
@@ -296,7 +298,7 @@ def _cut(capture: Capture, request: SlapRequest) -> tuple[Capture, tuple[str, ..
     cut = segment(whole.image, request.slap, request.missing, whole.resolution_ppi)
     findings = tuple(finding.value for finding in cut.findings)
     samples = tuple(
-        Sample(finger.position, read_only(finger.image), whole.resolution_ppi)
+        Sample(finger.position, read_only(finger.image), SEGMENT_PPI)
         for finger in cut.fingers
         if finger.position is not None
     )

@@ -12,7 +12,6 @@ from enum import Enum, auto
 
 import numpy as np
 
-from drivers.positions import Finger
 from drivers.values import Frame, read_only
 from station.domain.nik import check_nik
 from station.domain.plan import CAPTURE_STEPS, SLAP_OF, Step
@@ -275,7 +274,6 @@ class FakeStation:
         scores = tuple(round(bar.value) for bar in self.view.bars)
         if status == "excepted":
             scores = ()
-        number = CAPTURE_STEPS.index(step)
         following = next(
             (s.step for s in self.view.steps if s.step is not step and s.status == "pending"), None
         )
@@ -285,7 +283,6 @@ class FakeStation:
             else (StepView(s.step, "current") if s.step is following else s)
             for s in self.view.steps
         )
-        del number
         self._attempts = 0
         reviewing = following is None
         self.show(
@@ -299,10 +296,3 @@ class FakeStation:
             options=(),
             problem=None,
         )
-
-
-def index_finger_prompted(text: str) -> Finger | None:
-    """Which index finger an English prompt names."""
-    if "right index" in text:
-        return Finger.RIGHT_INDEX
-    return Finger.LEFT_INDEX if "left index" in text else None

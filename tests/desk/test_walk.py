@@ -290,7 +290,7 @@ async def _to_first_capture(app: DeskApp, pilot: Pilot[int]) -> None:
     await settled(pilot)
 
 
-async def _captures(pilot: object, count: int) -> None:
+async def _captures(pilot: Pilot[int], count: int) -> None:
     for _ in range(count):
         await pilot.press("f5")
         await settled(pilot)

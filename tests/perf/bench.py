@@ -109,11 +109,12 @@ def slap_to_verdict() -> Row:
 def frame_age() -> Row:
     """Age of the newest frame for a reader of 10 a second: our driver against bare reads."""
     from drivers.camera.opencv import OpenCvCamera
+    from drivers.camera.settings import OpenCvSettings
     from simulators.stream_camera import StreamCamera
 
     scene = Scene(Person(7001))
     with StreamCamera(scene) as camera:
-        settings = OpenCvCamera.Settings(source=camera.url, serial="BENCH")
+        settings = OpenCvSettings(source=camera.url, serial="BENCH")
         mine = asyncio.run(_driver_ages(OpenCvCamera("face", settings)))
         theirs = _bare_ages(camera.url)
     return Row(
@@ -161,10 +162,10 @@ def preview_cost() -> Row:
     from rich.segment import Segment
     from rich.style import Style
 
-    from station.desk.widgets.frame_view import Glyphs, build_rows
+    from station.desk.widgets.glyphs import Glyphs, build_rows
 
     image = Scene(Person(7001)).face_frame(0)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
     console = Console(color_system="256", width=102, file=Path(os.devnull).open("w"))
 
     def prebuilt() -> None:
@@ -228,8 +229,8 @@ def main() -> None:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Times are medians in milliseconds of one run; the ratio is ours over",
-        "the baseline, measured side by side. Budgets are those of the plan, for two cores.",
+        "Written by `make bench`. Times are medians in milliseconds of one run; the ratio is ours",
+        "over the baseline, measured side by side. Budgets are those of the plan, for two cores.",
         "",
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
         f"numpy {np.__version__}, OpenCV {cv2.__version__}",

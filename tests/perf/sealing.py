@@ -15,6 +15,7 @@ from drivers.positions import Eye, Finger
 from simulators import pki
 from simulators.people.person import Person
 from simulators.scene import Scene
+from station.biometrics.codecs import encode_jp2_lossless
 from station.records.content import (
     FaceImage,
     FingerImage,
@@ -101,7 +102,7 @@ def _images() -> tuple[tuple[FingerImage, ...], tuple[IrisImage, ...], FaceImage
     for eye in Eye:
         image = scene.iris_image(eye)
         height, width = image.shape
-        irises.append(IrisImage(eye, _encode(".jp2", image), "JP2", width, height))
+        irises.append(IrisImage(eye, encode_jp2_lossless(image), "JP2", width, height))
     portrait = scene.face_frame(0)
     height, width = portrait.shape[:2]
     face = FaceImage(_encode(".jpg", portrait), "JPEG", width, height)
@@ -110,7 +111,7 @@ def _images() -> tuple[tuple[FingerImage, ...], tuple[IrisImage, ...], FaceImage
 
 def _finger(finger: Finger, image: np.ndarray) -> FingerImage:
     height, width = image.shape
-    return FingerImage(finger, _encode(".jp2", image), "JP2", width, height, 500, nfiq2=60)
+    return FingerImage(finger, encode_jp2_lossless(image), "JP2", width, height, 500, nfiq2=60)
 
 
 def _encode(ending: str, image: np.ndarray) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from simulators import pki
 from station.recording.headless import HeadlessOperator
 from station.recording.station import RecordingStation
+from station.recording.view import StationView
 from station.records.bundle import Bundle, unpack
 from station.records.keys import load_certificate, load_recipient_key
 from station.records.seal import open_sealed
@@ -33,3 +34,14 @@ def opened(sealed: Path, keys: Path) -> Bundle:
     certificate = load_certificate(keys / f"{pki.DATA_CENTRE}.pem")
     key = load_recipient_key(keys / f"{pki.DATA_CENTRE}.key")
     return unpack(verify_attached(open_sealed(sealed.read_bytes(), certificate, key)).content)
+
+
+def shown(station: RecordingStation) -> StationView:
+    """The view now; a function, because a type checker takes a property for unchanging."""
+    return station.view
+
+
+def problem_code(station: RecordingStation) -> str:
+    """The code of the problem shown now, empty when there is none."""
+    problem = station.view.problem
+    return problem.code if problem is not None else ""

@@ -19,7 +19,7 @@ from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.records.keys import load_certificate, load_recipient_key
 from station.records.verify import Outcome, verify_record
-from tests.recording.opening import record
+from tests.recording.opening import problem_code, record, shown
 
 
 def open_with_openssl(sealed: Path, keys: Path, folder: Path) -> dict[str, bytes]:
@@ -98,18 +98,17 @@ async def test_cancel_wipes_and_frees_the_desk(
     await station.capture()
     assert list((config.station.data / "journal").iterdir())
     await station.cancel("test")
-    assert station.view.session is SessionState.CANCELLED
+    assert shown(station).session is SessionState.CANCELLED
     assert not list((config.station.data / "journal").iterdir())
     await station.start()
-    assert station.view.session is SessionState.IDENTIFY
+    assert shown(station).session is SessionState.IDENTIFY
 
 
 async def test_wrong_nik_is_refused_with_its_code(station: RecordingStation) -> None:
     await station.start()
     assert not await station.identify_typed("3171011713450001")
-    assert station.view.problem is not None
-    assert station.view.problem.code == "NIK-103"
-    assert station.view.session is SessionState.IDENTIFY
+    assert problem_code(station) == "NIK-103"
+    assert shown(station).session is SessionState.IDENTIFY
     assert await station.identify_typed("3171 0117 0845 0001")
-    assert station.view.session is SessionState.CAPTURING
-    assert station.view.nik == "31**********0001"
+    assert shown(station).session is SessionState.CAPTURING
+    assert shown(station).nik == "31**********0001"

@@ -22,14 +22,14 @@ from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.records.errors import DiskFull
 from station.records.journal import Journal
-from tests.recording.opening import record
+from tests.recording.opening import problem_code, record, shown
 
 
 async def up_to_first_slap(station: RecordingStation) -> None:
     await station.start()
     assert await station.identify_from_card()
     await station.capture()
-    assert station.view.step is Step.RIGHT_FOUR
+    assert shown(station).step is Step.RIGHT_FOUR
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ async def test_a_lying_scanner_adds_nothing_to_the_record(
         await station.capture()
     finally:
         lab.sbi.faults.discard(fault)
-    problem = station.view.problem
+    problem = shown(station).problem
     assert problem is not None
     assert problem.code == "DEV-203"
     assert problem.detail.startswith(check)
-    assert station.view.attempt == 0
+    assert shown(station).attempt == 0
     assert [step.step for step in station.done] == [Step.PORTRAIT]
     await station.capture()
-    assert station.view.step is Step.LEFT_FOUR
+    assert shown(station).step is Step.LEFT_FOUR
 
 
 async def test_a_lost_device_suspends_and_the_same_step_goes_on(
@@ -68,15 +68,14 @@ async def test_a_lost_device_suspends_and_the_same_step_goes_on(
     lab.sbi.stop()
     try:
         await station.capture()
-        assert station.view.session is SessionState.SUSPENDED
+        assert shown(station).session is SessionState.SUSPENDED
         assert not await station.reconnect()
-        assert station.view.problem is not None
-        assert station.view.problem.code == "DEV-102"
+        assert problem_code(station) == "DEV-102"
     finally:
         lab.sbi.start()
     assert await station.reconnect()
-    assert station.view.session is SessionState.CAPTURING
-    assert station.view.step is Step.RIGHT_FOUR
+    assert shown(station).session is SessionState.CAPTURING
+    assert shown(station).step is Step.RIGHT_FOUR
     await station.capture()
     assert [step.step for step in station.done] == [Step.PORTRAIT, Step.RIGHT_FOUR]
 
@@ -88,7 +87,7 @@ async def test_a_device_that_is_not_there_is_shown_and_does_not_stop_the_desk(
     desk = build_station(config)
     try:
         await desk.open()
-        absent = {device.role: device.problem for device in desk.view.devices}
+        absent = {device.role: device.problem for device in shown(desk).devices}
         assert absent.pop("verifier") is not None
         assert set(absent.values()) == {None}
         await up_to_first_slap(desk)
@@ -104,18 +103,18 @@ async def test_a_full_disk_leaves_the_capture_unsaved_and_visible(
     with monkeypatch.context() as patched:
         patched.setattr(Journal, "append", _refuse)
         await station.capture()
-        view = station.view
+        view = shown(station)
         assert view.unsaved
         assert view.capture is CaptureState.ACCEPTED
         assert view.step is Step.RIGHT_FOUR
         assert view.problem is not None
         assert view.problem.code == "ST-101"
         await station.save_again()
-        assert station.view.unsaved
+        assert shown(station).unsaved
     await station.save_again()
-    assert not station.view.unsaved
-    assert station.view.problem is None
-    assert station.view.step is Step.LEFT_FOUR
+    assert not shown(station).unsaved
+    assert shown(station).problem is None
+    assert shown(station).step is Step.LEFT_FOUR
 
 
 async def test_a_full_disk_at_the_seal_keeps_the_session(
@@ -123,16 +122,15 @@ async def test_a_full_disk_at_the_seal_keeps_the_session(
 ) -> None:
     await station.start()
     assert await station.identify_from_card()
-    while station.view.session is SessionState.CAPTURING:
+    while shown(station).session is SessionState.CAPTURING:
         await station.capture()
     with monkeypatch.context() as patched:
         patched.setattr("station.records.store.RecordStore.commit", _refuse)
         assert not await station.seal()
-        assert station.view.session is SessionState.REVIEW
-        assert station.view.problem is not None
-        assert station.view.problem.code == "ST-101"
+        assert shown(station).session is SessionState.REVIEW
+        assert problem_code(station) == "ST-101"
     assert await station.seal()
-    assert station.view.session is SessionState.SEALED
+    assert shown(station).session is SessionState.SEALED
 
 
 def _refuse(*_: object) -> None:
@@ -164,10 +162,10 @@ async def test_pictures_that_are_no_fingers_are_never_kept(
             await station.open()
             await up_to_first_slap(station)
             await station.capture()
-            assert station.view.capture is CaptureState.DECIDE
-            assert "finger.no-ridges" in station.view.findings
-            assert Option.USE_BEST not in station.view.options
-            assert Option.EXCEPT in station.view.options
+            assert shown(station).capture is CaptureState.DECIDE
+            assert "finger.no-ridges" in shown(station).findings
+            assert Option.USE_BEST not in shown(station).options
+            assert Option.EXCEPT in shown(station).options
             await station.decide(Option.EXCEPT, "damaged")
             assert station.done[-1].samples == ()
         finally:
@@ -186,9 +184,9 @@ async def test_a_restarted_station_resumes_at_the_same_step(config: StationConfi
     second = build_station(config)
     try:
         await second.open()
-        assert second.view.unfinished == (session_id,)
+        assert shown(second).unfinished == (session_id,)
         await second.resume(session_id)
-        assert second.view.step is Step.LEFT_FOUR
+        assert shown(second).step is Step.LEFT_FOUR
         assert [(s.step, [x.sha256 for x in s.samples]) for s in second.done] == kept
         sealed_later, _ = await record_rest(second)
         assert sealed_later.stem == session_id
@@ -198,11 +196,12 @@ async def test_a_restarted_station_resumes_at_the_same_step(config: StationConfi
 
 async def record_rest(station: RecordingStation) -> tuple[Path, list[str]]:
     """Finish the open session by hand."""
-    while station.view.session is SessionState.CAPTURING:
+    while shown(station).session is SessionState.CAPTURING:
         await station.capture()
     assert await station.seal()
-    assert station.view.record is not None
-    return Path(station.view.record.path), [step.step.value for step in station.done]
+    sealed = shown(station).record
+    assert sealed is not None
+    return Path(sealed.path), [step.step.value for step in station.done]
 
 
 async def test_a_second_station_on_the_same_data_is_refused(

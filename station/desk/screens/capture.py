@@ -128,6 +128,8 @@ class CaptureScreen(DeskScreen):
 
     def _guidance(self) -> list[Content]:
         shown: list[Content] = []
+        if self.desk.view.problem is not None:
+            return shown  # it is newer than the last attempt
         for finding in self.desk.view.findings[:MAX_GUIDANCE]:
             message, action = guidance(finding, self.desk.translate)
             shown += [plain(f"• {message}"), plain(f"→ {action}", "bold $accent")]
