@@ -125,6 +125,9 @@ _SECURITY = {
         N_("The record is sealed for another recipient"), N_("Use the key of the recipient")
     ),
     "SEC-107": Text(N_("The signer of the record is not known"), _CALL),
+    "SEC-108": Text(
+        N_("The file of the record cannot be read"), N_("Check the medium; note the code")
+    ),
     "SEC-201": Text(N_("A key of the station is missing"), N_("Call the technician")),
     "SEC-202": Text(
         N_("Others may read a secret key of the station"),

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -56,7 +57,7 @@ SCREENS: dict[SessionState, type[DeskScreen]] = {
 }
 
 _WIDTHS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]
-_HEIGHTS: list[tuple[int, str]] | None = [(0, "-low"), (36, "-high")]
+_HEIGHTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-high")]
 """Columns and rows from which a class is set on the screens; the style sheet uses it."""
 
 NextResident = Callable[[], Awaitable[None]]
@@ -79,7 +80,7 @@ class DeskApp(App[int], inherit_bindings=False):
     one is opened. `run` returns 0 after an orderly end.
     """
 
-    CSS_PATH = "desk.tcss"
+    CSS_PATH = Path(__file__).with_name("desk.tcss")
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -171,7 +172,7 @@ class DeskApp(App[int], inherit_bindings=False):
             await self.station.open()
         finally:
             self._opening, self._busy = False, False
-        self._view_changed()
+            self._view_changed()
 
     async def _run_command(self, work: Command) -> None:
         try:

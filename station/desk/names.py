@@ -138,17 +138,21 @@ BIODATA = (
 
 MEASURES = {
     "match": N_("Match"),
+    "count": N_("Faces"),
+    "inter-eye": N_("Eye distance"),
+    "centre-x": N_("Centred"),
+    "eye-line": N_("Eye height"),
     "yaw": N_("Turned"),
     "pitch": N_("Nodded"),
     "roll": N_("Tilted"),
-    "eye_distance": N_("Eye distance"),
-    "sharpness": N_("Sharpness"),
-    "brightness": N_("Brightness"),
-    "eyes_open": N_("Eyes open"),
-    "iris_radius": N_("Radius"),
+    "eye-openness": N_("Eyes open"),
+    "blur": N_("Blur"),
+    "zone-ratio": N_("Even light"),
     "radius": N_("Radius"),
-    "usable_area": N_("Usable area"),
+    "sharpness": N_("Sharpness"),
+    "usable-area": N_("Usable area"),
 }
+"""Last part of the label of a bar, e.g. of "face.yaw" or "left.iris.radius"."""
 EYES = {"right": N_("Right: {measure}"), "left": N_("Left: {measure}")}
 
 
@@ -157,12 +161,6 @@ def bar_name(label: str, translate: Translator) -> str:
     finger = next((f for f in Finger if f.name.lower() == label), None)
     if finger is not None:
         return translate(FINGERS[finger])
-    side, _, rest = label.partition("_")
-    if side in EYES and rest:
-        return translate(EYES[side], measure=_measure(rest, translate).lower())
-    return _measure(label, translate)
-
-
-def _measure(label: str, translate: Translator) -> str:
-    key = label.rpartition(".")[2].replace("-", "_")
-    return translate(MEASURES[key]) if key in MEASURES else key.replace("_", " ")
+    side, measure = label.partition(".")[0], label.rpartition(".")[2]
+    word = translate(MEASURES[measure]) if measure in MEASURES else measure
+    return translate(EYES[side], measure=word.lower()) if side in EYES else word

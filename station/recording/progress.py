@@ -43,6 +43,18 @@ class Progress:
         return next((done for done in self.done if done.step is step), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a session event carries: its journal event with samples, and its line in the audit log.
+
+    `audit` holds codes and hashes only.
+    """
+
+    event: Json
+    blobs: Sequence[bytes] = field(default=(), repr=False)
+    audit: Json | None = None
+
+
 def opened(session_id: str, plan: Sequence[Step], operator: str, at: str) -> Json:
     """The first event of every journal."""
     return {

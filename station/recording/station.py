@@ -8,48 +8,35 @@ accepted before the journal has it on the medium.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
-from drivers.api import FaceRequest, Finger, FingerRequest, Frame, IrisRequest, SlapRequest, State
+from drivers.api import Finger, Frame, State
 from drivers.clock import Clock, RealClock
 from drivers.device import Device
-from drivers.errors import DeviceError, Unsupported
-from drivers.values import Capture
+from drivers.errors import DeviceError
 from station.domain.biodata import Biodata
 from station.domain.nik import check_nik
-from station.domain.plan import CAPTURE_STEPS, SLAP_OF, Step
+from station.domain.plan import CAPTURE_STEPS, Step
 from station.errors import IllegalTransition, StationError, StoreError
 from station.recording import capture as capturing
 from station.recording import keeping, policy, progress, session
-from station.recording.attempt import AcceptedStep, Attempt, Json, Judgement, iso_time
+from station.recording.attempt import AcceptedStep, Attempt, Json, iso_time
 from station.recording.capture import CaptureEvent, CaptureState
 from station.recording.desk import DeskDevices, DeskLine
 from station.recording.handover import StationIdentity, record_content
-from station.recording.identity import read_card, reference_finger
+from station.recording.identity import read_card
 from station.recording.judging import Judge
 from station.recording.policy import Option, Policy, Verdict
-from station.recording.progress import Progress
+from station.recording.progress import Entry, Progress
 from station.recording.session import Effect, SessionEvent, SessionState
+from station.recording.step_work import StepWork
 from station.recording.vault import Vault
-from station.recording.view import Problem, RecordView, StationView, StepView
+from station.recording.view import Problem, RecordView, StationView, step_views
 from station.records.content import new_record_id
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-SERIAL_UPLOAD = 10.0
-"""Seconds more for a single finger: its picture takes seven at 57600 baud."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a session event carries into the journal and the audit log."""
-
-    event: Json
-    blobs: Sequence[bytes] = ()
-    audit: Json | None = None
 
 
 class RecordingStation:
@@ -78,7 +65,7 @@ class RecordingStation:
         self._capture: CaptureState | None = None
         self._progress: Progress | None = None
         self._attempts: list[Attempt] = []
-        self._verify_with = Finger.RIGHT_INDEX
+        self._work = StepWork(devices, judge, self._limits)
         self._waiting: tuple[SessionEvent, Entry] | None = None
         self._problem: Problem | None = None
         self._unfinished: tuple[str, ...] = ()
@@ -103,7 +90,7 @@ class RecordingStation:
             session_id=known.session_id if known else "",
             nik=checked.masked if checked else "",
             biodata=tuple(biodata.values.items()) if biodata else (),
-            steps=self._step_views(),
+            steps=step_views(known) if known else (),
             attempt=len(self._attempts),
             max_attempts=self._limits.max_attempts,
             bars=attempt.judgement.bars if attempt else (),
@@ -215,12 +202,12 @@ class RecordingStation:
             return
         self._advance(CaptureEvent.TRIGGERED)
         try:
-            taken = await self._acquire(step)
+            taken = await self._work.acquire(step)
         except DeviceError as error:
             await self._device_failed(error, self._line.devices.of(step))
             return
         self._advance(CaptureEvent.CAPTURED)
-        taken, judgement = await self._assess(step, taken)
+        taken, judgement = await self._work.assess(step, taken, self._known())
         self._attempts.append(Attempt(len(self._attempts) + 1, taken, judgement))
         await self._conclude(step)
 
@@ -249,7 +236,7 @@ class RecordingStation:
         else:
             self._attempts.clear()
             if option is Option.OTHER_INDEX:
-                self._verify_with = _other_index(self._verify_with)
+                self._work.use_other_index()
             self._advance(CaptureEvent.REPEAT)
             await self._start_preview(step)
 
@@ -333,7 +320,7 @@ class RecordingStation:
             case Effect.PREPARE_STEP:
                 await self._prepare_step()
             case Effect.STOP_PREVIEW:
-                await self._stop_previews()
+                await self._work.stop_previews()
             case Effect.SEAL:
                 await self._seal()
             case Effect.WIPE_JOURNAL:
@@ -354,9 +341,9 @@ class RecordingStation:
         step = self._current_step()
         self._attempts.clear()
         self._capture = CaptureState.PREPARE
-        self._verify_with = Finger.RIGHT_INDEX
+        self._work.verify_with = Finger.RIGHT_INDEX
         device = self._line.devices.of(step)
-        await self._stop_previews(except_for=device)
+        await self._work.stop_previews(except_for=device)
         try:
             await self._line.ensure(device)
         except DeviceError as error:
@@ -367,55 +354,12 @@ class RecordingStation:
         return True
 
     async def _start_preview(self, step: Step) -> None:
-        device = self._line.devices.of(step)
         try:
-            await device.start_preview(self._request(step))
-        except Unsupported:
-            return  # a module without a live picture; the screen shows a drawing instead
+            await self._work.start_preview(step)
         except DeviceError as error:
             self._problem = Problem(error.code, error.detail)
 
-    async def _stop_previews(self, except_for: Device | None = None) -> None:
-        devices = self._line.devices
-        for device in (devices.face, devices.scanner, devices.iris):
-            if device is not except_for and device.state is State.READY:
-                try:
-                    await device.stop_preview()
-                except DeviceError as error:
-                    log.warning("stopping the preview of %s failed: %s", device.name, error.code)
-
     # ---------------------------------------------------------------- one capture
-
-    def _request(self, step: Step) -> SlapRequest | FingerRequest | IrisRequest | FaceRequest:
-        if step in SLAP_OF:
-            return SlapRequest(SLAP_OF[step])
-        if step is Step.IRISES:
-            return IrisRequest()
-        return FaceRequest() if step is Step.PORTRAIT else FingerRequest(self._verify_with)
-
-    async def _acquire(self, step: Step) -> Capture:
-        devices, wait = self._line.devices, self._limits.capture_timeout
-        match self._request(step):
-            case SlapRequest() as slap:
-                return await devices.scanner.capture(slap, timeout=wait)
-            case FingerRequest() as finger:
-                return await devices.verifier.capture(finger, timeout=wait + SERIAL_UPLOAD)
-            case IrisRequest() as irises:
-                return await devices.iris.capture(irises, timeout=wait)
-            case FaceRequest() as face:
-                return await devices.face.capture(face, timeout=wait)
-
-    async def _assess(self, step: Step, taken: Capture) -> tuple[Capture, Judgement]:
-        if step in SLAP_OF:
-            return await self._judge.slap(taken, SlapRequest(SLAP_OF[step]))
-        if step is Step.PORTRAIT:
-            return taken, await self._judge.portrait(taken)
-        if step is Step.IRISES:
-            return taken, await self._judge.irises(taken)
-        reference = await reference_finger(self._known(), self._verify_with, self._judge)
-        if reference is None:
-            return taken, Judgement(False, False, (), findings=("finger.no-reference",))
-        return taken, await self._judge.finger(taken, reference)
 
     async def _conclude(self, step: Step) -> None:
         match policy.judge(self._attempts, self._limits):
@@ -505,26 +449,7 @@ class RecordingStation:
         log.error("%s: %s", code, type(error).__name__)
         self._refuse(Problem(code, detail))
 
-    def _step_views(self) -> tuple[StepView, ...]:
-        if self._progress is None:
-            return ()
-        statuses = {"accepted": "done", "best-of-attempts": "best", "excepted": "excepted"}
-        views = []
-        for step in self._progress.plan:
-            finished = self._progress.of(step)
-            if finished is not None:
-                scores = tuple(sample.score for sample in finished.samples)
-                views.append(StepView(step, statuses[finished.decision], finished.attempts, scores))
-            else:
-                status = "current" if step is self._progress.current else "pending"
-                views.append(StepView(step, status))
-        return tuple(views)
-
     def _changed(self) -> None:
         view = self.view
         for listener in tuple(self._listeners):
             listener(view)
-
-
-def _other_index(finger: Finger) -> Finger:
-    return Finger.LEFT_INDEX if finger is Finger.RIGHT_INDEX else Finger.RIGHT_INDEX

@@ -8,6 +8,7 @@ from station.domain.plan import Step
 from station.recording.attempt import Bar
 from station.recording.capture import CaptureState
 from station.recording.policy import Option
+from station.recording.progress import Progress
 from station.recording.session import SessionState
 
 
@@ -78,3 +79,20 @@ class StationView:
     record: RecordView | None = None
     records_total: int = 0
     simulated: bool = False
+
+
+_STATUS = {"accepted": "done", "best-of-attempts": "best", "excepted": "excepted"}
+
+
+def step_views(progress: Progress) -> tuple[StepView, ...]:
+    """Every step of the session's plan with how far it is."""
+    views = []
+    for step in progress.plan:
+        finished = progress.of(step)
+        if finished is not None:
+            scores = tuple(sample.score for sample in finished.samples)
+            status = _STATUS[finished.decision]
+            views.append(StepView(step, status, finished.attempts, scores))
+        else:
+            views.append(StepView(step, "current" if step is progress.current else "pending"))
+    return tuple(views)

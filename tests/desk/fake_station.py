@@ -68,19 +68,36 @@ def bars_of(step: Step, good: bool) -> tuple[Bar, ...]:
         )
     if step is Step.PORTRAIT:
         return (
-            Bar("yaw", 2.1 if good else 9.4, 5.0, 18.8, good),
-            Bar("pitch", 1.2, 5.0, 10.0, True),
-            Bar("roll", 0.4, 8.0, 16.0, True),
-            Bar("eye_distance", 132.0, 90.0, 180.0, True),
+            Bar("face.count", 1, 1, 2, True),
+            Bar("face.inter-eye", 132.0, 90.0, 180.0, True),
+            Bar("face.centre-x", 0.51, 0.45, 1.0, True),
+            Bar("face.eye-line", 0.42, 0.3, 1.0, True),
+            Bar("face.yaw", 2.1 if good else 9.4, 5.0, 10.0, good),
+            Bar("face.pitch", 1.2, 5.0, 10.0, True),
+            Bar("face.roll", 0.4, 8.0, 16.0, True),
+            Bar("face.eye-openness", 0.31, 0.2, 1.0, True),
+            Bar("face.blur", 0.9, 1.5, 3.0, True),
+            Bar("face.zone-ratio", 0.82, 0.5, 1.0, True),
         )
     if step is Step.IRISES:
         return (
-            Bar("right_iris_radius", 112.0, 80.0, 160.0, True),
-            Bar("right_sharpness", 94.0 if good else 41.0, 60.0, 120.0, good),
-            Bar("left_iris_radius", 110.0, 80.0, 160.0, True),
-            Bar("left_sharpness", 91.0, 60.0, 120.0, True),
+            Bar("right.iris.radius", 112.0, 80.0, 160.0, True),
+            Bar("right.iris.usable-area", 88.0, 70.0, 140.0, True),
+            Bar("right.iris.sharpness", 94.0 if good else 41.0, 60.0, 120.0, good),
+            Bar("left.iris.radius", 110.0, 80.0, 160.0, True),
+            Bar("left.iris.usable-area", 86.0, 70.0, 140.0, True),
+            Bar("left.iris.sharpness", 91.0, 60.0, 120.0, True),
         )
     return (Bar("match", 142.0 if good else 24.0, 48.0, 400.0, good),)
+
+
+def scores_of(bars: tuple[Bar, ...]) -> tuple[int, ...]:
+    """A score for each sample, as the core would give them."""
+    if bars and bars[0].label.startswith("face."):
+        return (86,)
+    if len(bars) == 6:
+        return (94, 91)
+    return tuple(round(bar.value) for bar in bars)
 
 
 def findings_of(step: Step) -> tuple[str, ...]:
@@ -271,7 +288,7 @@ class FakeStation:
 
     def _accept(self, status: str) -> None:
         step = self._step()
-        scores = tuple(round(bar.value) for bar in self.view.bars)
+        scores = scores_of(self.view.bars)
         if status == "excepted":
             scores = ()
         following = next(

@@ -19,13 +19,20 @@ from station.desk.screens.review import ReviewScreen
 from station.desk.screens.sealed import SealedScreen
 from station.desk.screens.suspended import SuspendedScreen
 from station.desk.screens.unsaved import UnsavedScreen
+from station.desk.services import Station
 from station.domain.plan import CAPTURE_STEPS, Step
 from station.errors import IllegalTransition
+from station.recording.station import RecordingStation
 from station.recording.view import StationView
 from tests.desk.fake_station import DEVICES, NIK, SESSION, FakeStation, Outcome, frame
 from tests.desk.screen_text import settled, text_of, wait_for, wait_until
 
 SIZE = (80, 24)
+
+
+def test_recording_station_offers_what_the_screens_drive() -> None:
+    driven: type[Station] = RecordingStation  # the types are compared by mypy
+    assert {name for name in vars(Station) if not name.startswith("_")} <= set(dir(driven))
 
 
 async def test_keyboard_records_two_residents_from_first_key_to_seal() -> None:

@@ -33,10 +33,6 @@ class DeskScreen(CommonScreen[None]):
         self.query_one(StepStrip).paint(self.desk.view, self.desk.translate)
         super().repaint()
 
-    def on_resize(self) -> None:
-        """Lay texts out anew that depend on the width."""
-        self.call_after_refresh(self.repaint)
-
     def ask_to_cancel(self) -> None:
         """Ask why the recording ends without a record, and end it; Esc goes back to it."""
 

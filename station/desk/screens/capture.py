@@ -26,7 +26,8 @@ from station.desk.screens.overview import OverviewDialogue
 from station.desk.services import Desk
 from station.desk.widgets.live_picture import LivePicture
 from station.desk.widgets.problem_box import ProblemBox
-from station.desk.widgets.quality_bar import bar_lines
+from station.desk.widgets.quality_bar import bar_lines, worst_first
+from station.desk.widgets.rows import Rows
 from station.domain.plan import Step
 from station.i18n import N_
 from station.messages import guidance
@@ -39,8 +40,11 @@ MAX_GUIDANCE = 2
 """Findings shown at once: more is not read."""
 
 
-ROOMY = 30
-"""Rows from which the drawing stays beside the measured values."""
+FEWEST_BARS = 6
+FEWEST_BARS_WITH_PROBLEM = 4
+"""What fits into 24 rows without and with a problem below the bars."""
+ROWS_OF_THE_REST = 30
+"""Rows that title, prompt, drawing, guidance and keys need at most."""
 
 
 class CaptureScreen(DeskScreen):
@@ -78,7 +82,7 @@ class CaptureScreen(DeskScreen):
                 yield Static(id="state", markup=False)
                 yield Static(id="small-drawing", markup=False)
                 yield Static(id="attempt", markup=False)
-                yield Static(id="bars", markup=False)
+                yield Rows(id="bars")
                 yield Static(id="guidance", markup=False)
                 yield ProblemBox(markup=False)
 
@@ -97,34 +101,42 @@ class CaptureScreen(DeskScreen):
     def _ask_to_decide(self) -> None:
         """Open the decision by itself, once; Esc goes back to the bars and F10 opens it again."""
         deciding = self.desk.view.capture is CaptureState.DECIDE
-        if deciding and not self._asked and self.is_active:
+        ask = deciding and not self._asked and self.is_active
+        self._asked = deciding and (self._asked or ask)
+        if ask:
             self.action_decide()
-        self._asked = deciding
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.repaint)
 
     def _paint_task(self, step: Step) -> None:
         _, verify = self.desk.translate, self.desk.verify_with
         self.write("#step", _(STEPS[step]), "bold")
         self.write("#prompt", f"“{_(prompt(step, verify))}”", "bold $accent")
         fingers = wanted_fingers(step, verify)
-        roomy = self.size.height >= ROOMY or not self.desk.view.bars
         names = ", ".join(_(FINGERS[finger]) for finger in fingers).capitalize()
-        self.write("#fingers", names if roomy else "", "$muted")
+        self.write("#fingers", names, "$muted")
         self._picture.draw(drawing(step, verify))
         small = self.query_one("#small-drawing", Static)
-        small.display = roomy and bool(fingers) and self.desk.station.preview() is not None
+        small.set_class(not fingers or self.desk.station.preview() is None, "-empty")
         small.update(plain(drawing(step, verify), "$primary"))
 
     def _paint_result(self) -> None:
         _, view = self.desk.translate, self.desk.view
+        self.query_one("#side").set_class(bool(view.bars), "-measured")
         attempt = _("Attempt {n} of {m}", n=view.attempt, m=view.max_attempts)
         self.write("#attempt", attempt if view.attempt else "")
-        bars, width = self.query_one("#bars", Static), self.query_one("#side").content_size.width
-        bars.display = bool(view.bars and width)
-        if bars.display:
-            bars.update(bar_lines(view.bars, width, _))
+        self.query_one("#bars", Rows).show(
+            lambda width: bar_lines(worst_first(view.bars, self._bars_that_fit), width, _)
+        )
         self.query_one("#guidance", Static).update(lines(*self._guidance()))
         state = CAPTURE_STATES.get(view.capture, "") if view.capture else ""
         self.write("#state", _(state), "bold")
+
+    @property
+    def _bars_that_fit(self) -> int:
+        fewest = FEWEST_BARS if self.desk.view.problem is None else FEWEST_BARS_WITH_PROBLEM
+        return max(fewest, self.size.height - ROWS_OF_THE_REST)
 
     def _guidance(self) -> list[Content]:
         shown: list[Content] = []

@@ -46,7 +46,7 @@ class CommonScreen(Screen[ResultT], inherit_bindings=False):
     def write(self, selector: str, text: str, style: str = "") -> None:
         """Put a literal text into a `Static` of this screen; an empty one takes no room."""
         widget = self.query_one(selector, Static)
-        widget.display = bool(text)
+        widget.set_class(not text, "-empty")
         widget.update(plain(text, style))
 
     def action_help(self) -> None:

@@ -94,15 +94,18 @@ class HomeScreen(DeskScreen):
 
 
 def device_text(device: DeviceView, translate: Translator) -> Content:
-    """Role, state in words, model and serial number; below them what is wrong."""
+    """A device and, below it, what is wrong with it."""
+    line = device_line(device, translate)
+    return lines(line, problem_text(device.problem, translate)) if device.problem else line
+
+
+def device_line(device: DeviceView, translate: Translator) -> Content:
+    """Role, state in words, model and serial number."""
     role = translate(ROLES.get(device.role, device.role))
     state = translate(DEVICE_STATES.get(device.state, device.state))
     style = _STYLES.get(device.state, "$error")
-    first = Content.assemble(
+    return Content.assemble(
         plain(f"{_SIGNS.get(device.state, '✗')} {role:<24} ", style),
         plain(f"{state:<16} ", f"bold {style}"),
         plain(" ".join(part for part in (device.model, device.serial) if part)),
     )
-    if device.problem is None:
-        return first
-    return lines(first, problem_text(device.problem, translate))

@@ -17,6 +17,7 @@ from station.desk.plain import plain
 from station.desk.screens.base import DeskScreen
 from station.desk.screens.choice import ChoiceDialogue
 from station.desk.widgets.problem_box import ProblemBox
+from station.desk.widgets.rows import Rows
 from station.desk.widgets.step_table import step_header, step_line
 from station.i18n import N_, Translator
 from station.recording.view import StationView
@@ -42,7 +43,7 @@ class ReviewScreen(DeskScreen):
         yield Static(id="heading", markup=False)
         with Container(id="both"):
             with VerticalScroll(id="biodata-side", can_focus=False):
-                yield Static(id="biodata", markup=False)
+                yield Rows(id="biodata")
             with Container(id="steps-side"):
                 yield Static(id="steps-header", markup=False)
                 yield OptionList(id="steps")
@@ -52,8 +53,7 @@ class ReviewScreen(DeskScreen):
     def paint(self) -> None:
         _, view = self.desk.translate, self.desk.view
         self.write("#heading", _("Read the biodata aloud, let the resident confirm"), "bold")
-        width = self.query_one("#biodata-side").content_size.width
-        self.query_one("#biodata", Static).update(biodata_text(view, width, _))
+        self.query_one("#biodata", Rows).show(lambda width: biodata_lines(view, width, _))
         self.query_one("#steps-header", Static).update(step_header(_))
         steps = self.query_one(OptionList)
         highlighted = steps.highlighted or 0
@@ -91,7 +91,7 @@ class ReviewScreen(DeskScreen):
 LABEL_WIDTH = 26
 
 
-def biodata_text(view: StationView, width: int, translate: Translator) -> Content:
+def biodata_lines(view: StationView, width: int, translate: Translator) -> list[Content]:
     """A line for each line of the card; fields that are not known are left out.
 
     Values longer than `width` cells go on under themselves.
@@ -106,4 +106,4 @@ def biodata_text(view: StationView, width: int, translate: Translator) -> Conten
         for part in textwrap.wrap(known, max(20, width - LABEL_WIDTH)):
             rows.append(plain(f"{name:<{LABEL_WIDTH}}", "$muted") + plain(part))
             name = ""
-    return Content("\n").join(rows)
+    return rows

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from station.desk.keys import Bindings, key
 from station.desk.names import STEPS
 from station.desk.screens.base import DeskScreen
-from station.desk.screens.home import device_text
+from station.desk.screens.home import device_line
 from station.desk.widgets.problem_box import ProblemBox
 from station.i18n import N_
 
@@ -42,7 +42,7 @@ class SuspendedScreen(DeskScreen):
         self.write("#step", _("It goes on at: {step}", step=step) if step else "")
         self.query_one(ProblemBox).paint(view.problem, _)
         self.query_one("#device-list", Static).update(
-            Content("\n").join(device_text(device, _) for device in view.devices)
+            Content("\n").join(device_line(device, _) for device in view.devices)
         )
         self.write("#state", _("Connecting ...") if self.desk.busy else "", "$accent")
 

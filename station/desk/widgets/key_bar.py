@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
-from textual.geometry import Size
-from textual.widget import Widget
 
 from station.desk.keys import shown_keys
 from station.desk.plain import plain
+from station.desk.widgets.rows import Rows
 from station.i18n import Translator
 
 
-class KeyBar(Widget):
+class KeyBar(Rows):
     """Shows the keys that work now; takes as many lines as they need."""
 
     def __init__(self, translate: Translator) -> None:
@@ -20,25 +21,24 @@ class KeyBar(Widget):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.repaint())
+        self.repaint()
 
     def repaint(self) -> None:
         """Read the keys anew."""
-        self.refresh(layout=True)
+        keys = shown_keys(self.screen.active_bindings)
+        items = [
+            plain(f" {face} ", "bold $background on $primary")
+            + plain(f" {self._translate(description)} ")
+            for face, description in keys
+        ]
+        self.show(lambda width: flowed(items, width))
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self._rows(width))
 
-    def render(self) -> Content:
-        return Content("\n").join(self._rows(self.size.width))
-
-    def _rows(self, width: int) -> list[Content]:
-        rows, used = [Content("")], 0
-        for key, description in shown_keys(self.screen.active_bindings):
-            label = self._translate(description)
-            item = plain(f" {key} ", "bold $background on $primary") + plain(f" {label} ")
-            if used and used + item.cell_length > width:
-                rows.append(Content(""))
-                used = 0
-            rows[-1] += item
-            used += item.cell_length
-        return rows
+def flowed(items: Sequence[Content], width: int) -> list[Content]:
+    """Put items side by side and begin a new row where the next one would be cut."""
+    rows = [Content("")]
+    for item in items:
+        if rows[-1].cell_length and rows[-1].cell_length + item.cell_length > width:
+            rows.append(Content(""))
+        rows[-1] += item
+    return rows

@@ -17,11 +17,18 @@ GOOD = N_("GOOD")
 RETAKE = N_("RETAKE")
 
 
-def bar_lines(bars: Sequence[Bar], width: int, translate: Translator) -> Content:
+def bar_lines(bars: Sequence[Bar], width: int, translate: Translator) -> list[Content]:
     """Put bars under one another over `width` cells, their columns aligned."""
     named = [(bar, bar_name(bar.label, translate)) for bar in bars]
     names = min(max((len(name) for _, name in named), default=0), max(12, width - 24))
-    return Content("\n").join(_line(bar, name, names, width, translate) for bar, name in named)
+    return [_line(bar, name, names, width, translate) for bar, name in named]
+
+
+def worst_first(bars: Sequence[Bar], most: int) -> Sequence[Bar]:
+    """All bars in their order or, where there is no room, first those that did not pass."""
+    if len(bars) <= most:
+        return bars
+    return sorted(bars, key=lambda bar: bar.passed)[:most]
 
 
 def _line(bar: Bar, name: str, names: int, width: int, translate: Translator) -> Content:
@@ -40,11 +47,12 @@ def _line(bar: Bar, name: str, names: int, width: int, translate: Translator) ->
 
 
 def number_text(value: float, translate: Translator) -> str:
-    """At most five characters: whole numbers from ten on, one decimal below."""
+    """At most five characters: whole numbers from ten on, one decimal below, two below one."""
     if not math.isfinite(value):
         return "-"
-    whole = abs(value) >= 10 or value == int(value)
-    return translate.number(value, 0 if whole else 1)
+    if abs(value) >= 10 or value == int(value):
+        return translate.number(value)
+    return translate.number(value, 1 if abs(value) >= 1 else 2)
 
 
 def bar_cells(value: float, limit: float, top: float, cells: int) -> str:
