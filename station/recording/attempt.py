@@ -9,10 +9,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivers.values import Capture, Sample
 from station.domain.plan import Step
+
+if TYPE_CHECKING:
+    from station.biometrics.fingers.matching import FingerTemplate
 
 Json = dict[str, Any]
 
@@ -34,7 +37,7 @@ class Judgement:
 
     `acceptable` needs no decision; `usable` may be kept as the best of all attempts, with a
     reason. `rank` compares attempts of the same step, the greater the better. `scores` holds our
-    own score per sample, in the order of the samples.
+    own score per sample, in the order of the samples, and `templates` the minutiae of fingers.
     """
 
     acceptable: bool
@@ -44,6 +47,7 @@ class Judgement:
     findings: tuple[str, ...] = ()
     scores: tuple[int, ...] = ()
     details: tuple[Json, ...] = field(default=(), repr=False)
+    templates: tuple[FingerTemplate | None, ...] = field(default=(), repr=False)
     duration_ms: float = 0.0
 
 

@@ -105,9 +105,11 @@ class Judge:
         """Extract the minutiae of one finger, None where there are none."""
         return await self._on(self._finger_thread, lambda: self._template(sample))
 
-    async def match(self, one: Sample, other: Sample) -> int:
-        """Compare two fingers; 0 when either has no minutiae."""
-        return await self._on(self._finger_thread, lambda: self._match(one, other))
+    async def match(self, one: FingerTemplate, other: FingerTemplate) -> int:
+        """Compare two fingers; the score of bozorth3."""
+        from station.biometrics.fingers.matching import compare
+
+        return await self._on(self._finger_thread, lambda: compare(one, other))
 
     async def portrait(self, capture: Capture) -> Judgement:
         """Judge a portrait: exactly one face, its pose, its size."""
@@ -172,6 +174,7 @@ class Judge:
             findings=findings,
             scores=tuple(assessment.nfiq2 for assessment in assessments),
             details=tuple(as_json(assessment) for assessment in assessments),
+            templates=tuple(assessment.template for assessment in assessments),
             duration_ms=_ms_since(started),
         )
         return capture, judgement
@@ -211,12 +214,6 @@ class Judge:
         finger = Finger(sample.position or 0)
         assessment = self._finger_assessor().assess(sample.image, finger, sample.resolution_ppi)
         return assessment.template
-
-    def _match(self, one: Sample, other: Sample) -> int:
-        from station.biometrics.fingers.matching import compare
-
-        first, second = self._template(one), self._template(other)
-        return 0 if first is None or second is None else compare(first, second)
 
     def _judge_face(self, capture: Capture) -> Judgement:
         from station.biometrics.summary import as_json

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivers.values import Capture, Sample
-from station.biometrics.fingers.matching import SAME_FROM
+from station.biometrics.fingers.matching import SAME_FROM, FingerTemplate
 from station.domain.plan import SLAP_OF, Step
 from station.recording.attempt import (
     AcceptedStep,
@@ -67,9 +67,20 @@ async def _best_finger(pick: Pick, attempts: Sequence[Attempt], judge: Judge) ->
             candidate = (attempt, index, sample)
             if sample.position != pick[2].position or _score(candidate) <= _score(best):
                 continue
-            if await judge.match(sample, pick[2]) >= SAME_FROM:
+            one, other = _template(candidate), _template(pick)
+            if (
+                one is not None
+                and other is not None
+                and (await judge.match(one, other) >= SAME_FROM)
+            ):
                 best = candidate
     return best
+
+
+def _template(pick: Pick) -> FingerTemplate | None:
+    attempt, index, _ = pick
+    templates = attempt.judgement.templates
+    return templates[index] if index < len(templates) else None
 
 
 def _score(pick: Pick) -> int:
