@@ -56,7 +56,7 @@ SCREENS: dict[SessionState, type[DeskScreen]] = {
     SessionState.HALTED: HaltedScreen,
 }
 
-_WIDTHS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]
+_WIDTHS: list[tuple[int, str]] | None = [(0, "-narrow"), (128, "-wide")]
 _HEIGHTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-high")]
 """Columns and rows from which a class is set on the screens; the style sheet uses it."""
 

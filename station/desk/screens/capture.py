@@ -5,46 +5,26 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
+from textual.containers import Horizontal
 
 from station.desk.keys import Bindings, key
 from station.desk.looks import look_name, looks_for
-from station.desk.names import (
-    CAPTURE_STATES,
-    EXCEPTION_REASONS,
-    FINGERS,
-    STEPS,
-)
-from station.desk.plain import lines, plain
-from station.desk.prompts import drawing, prompt, wanted_fingers
+from station.desk.names import EXCEPTION_REASONS
+from station.desk.plain import plain
+from station.desk.prompts import drawing
 from station.desk.screens.base import DeskScreen
 from station.desk.screens.choice import ChoiceDialogue
 from station.desk.screens.decide import DecideDialogue, Decision
 from station.desk.screens.overview import OverviewDialogue
 from station.desk.services import Desk
+from station.desk.widgets.capture_side import CaptureSide
 from station.desk.widgets.live_picture import LivePicture
-from station.desk.widgets.problem_box import ProblemBox
-from station.desk.widgets.quality_bar import bar_lines, worst_first
-from station.desk.widgets.rows import Rows
 from station.domain.plan import Step
 from station.i18n import N_
-from station.messages import guidance
 from station.recording import capture as table
 from station.recording import policy
 from station.recording.capture import CaptureEvent, CaptureState
 from station.recording.policy import Option
-
-MAX_GUIDANCE = 2
-"""Findings shown at once: more is not read."""
-
-
-FEWEST_BARS = 6
-FEWEST_BARS_WITH_PROBLEM = 4
-"""What fits into 24 rows without and with a problem below the bars."""
-ROWS_OF_THE_REST = 30
-"""Rows that title, prompt, drawing, guidance and keys need at most."""
 
 
 class CaptureScreen(DeskScreen):
@@ -75,16 +55,7 @@ class CaptureScreen(DeskScreen):
     def body(self) -> ComposeResult:
         with Horizontal():
             yield self._picture
-            with VerticalScroll(id="side", can_focus=False):
-                yield Static(id="step", markup=False)
-                yield Static(id="prompt", markup=False)
-                yield Static(id="fingers", markup=False)
-                yield Static(id="state", markup=False)
-                yield Static(id="small-drawing", markup=False)
-                yield Static(id="attempt", markup=False)
-                yield Rows(id="bars")
-                yield Static(id="guidance", markup=False)
-                yield ProblemBox(markup=False)
+            yield CaptureSide()
 
     def paint(self) -> None:
         view, step = self.desk.view, self.desk.view.step
@@ -92,9 +63,9 @@ class CaptureScreen(DeskScreen):
             return  # the next view already belongs to another screen
         if step is not self._step:
             self._step, self._look = step, 0
-        self._paint_task(step)
-        self._paint_result()
-        self.query_one(ProblemBox).paint(view.problem, self.desk.translate)
+        verify_with = self.desk.verify_with
+        self._picture.draw(drawing(step, verify_with))
+        self.query_one(CaptureSide).paint(view, step, verify_with, self.desk.translate)
         self._paint_look(step)
         self._ask_to_decide()
 
@@ -108,44 +79,6 @@ class CaptureScreen(DeskScreen):
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.repaint)
-
-    def _paint_task(self, step: Step) -> None:
-        _, verify = self.desk.translate, self.desk.verify_with
-        self.write("#step", _(STEPS[step]), "bold")
-        self.write("#prompt", f"“{_(prompt(step, verify))}”", "bold $accent")
-        fingers = wanted_fingers(step, verify)
-        names = ", ".join(_(FINGERS[finger]) for finger in fingers).capitalize()
-        self.write("#fingers", names, "$muted")
-        self._picture.draw(drawing(step, verify))
-        small = self.query_one("#small-drawing", Static)
-        small.set_class(not fingers or self.desk.station.preview() is None, "-empty")
-        small.update(plain(drawing(step, verify), "$primary"))
-
-    def _paint_result(self) -> None:
-        _, view = self.desk.translate, self.desk.view
-        self.query_one("#side").set_class(bool(view.bars), "-measured")
-        attempt = _("Attempt {n} of {m}", n=view.attempt, m=view.max_attempts)
-        self.write("#attempt", attempt if view.attempt else "")
-        self.query_one("#bars", Rows).show(
-            lambda width: bar_lines(worst_first(view.bars, self._bars_that_fit), width, _)
-        )
-        self.query_one("#guidance", Static).update(lines(*self._guidance()))
-        state = CAPTURE_STATES.get(view.capture, "") if view.capture else ""
-        self.write("#state", _(state), "bold")
-
-    @property
-    def _bars_that_fit(self) -> int:
-        fewest = FEWEST_BARS if self.desk.view.problem is None else FEWEST_BARS_WITH_PROBLEM
-        return max(fewest, self.size.height - ROWS_OF_THE_REST)
-
-    def _guidance(self) -> list[Content]:
-        shown: list[Content] = []
-        if self.desk.view.problem is not None:
-            return shown  # it is newer than the last attempt
-        for finding in self.desk.view.findings[:MAX_GUIDANCE]:
-            message, action = guidance(finding, self.desk.translate)
-            shown += [plain(f"• {message}"), plain(f"→ {action}", "bold $accent")]
-        return shown
 
     def _paint_look(self, step: Step) -> None:
         _ = self.desk.translate

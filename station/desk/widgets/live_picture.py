@@ -44,5 +44,6 @@ class LivePicture(Container):
         frame = self._source()
         self._view.display = frame is not None
         self._drawing.display = frame is None
+        self.screen.set_class(frame is not None, "-live")  # the side then shows the drawing
         if frame is not None:
             self._view.show(frame, self.look)

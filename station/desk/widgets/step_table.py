@@ -17,7 +17,7 @@ _STYLES = {"done": "$success", "best": "$accent", "excepted": "$accent", "curren
 
 def step_line(step: StepView, translate: Translator) -> Content:
     """One step on one line of at most 66 cells."""
-    scores = " ".join("-" if score == FAILED_SCORE else str(score) for score in step.scores)
+    scores = _scores(step)
     attempts = f"{step.attempts}x" if step.attempts else ""
     style = _STYLES.get(step.status, "$muted")
     return Content.assemble(
@@ -34,3 +34,15 @@ def step_header(translate: Translator) -> Content:
     _ = translate
     step, status, tries, scores = _("Step"), _("Status"), _("Try"), _("Scores")
     return plain(f"  {step:<22} {status:<17} {tries:>4}  {scores:<16}", "$muted")
+
+
+def step_result(step: StepView, translate: Translator) -> Content:
+    """How a finished step went, in few words."""
+    style = _STYLES.get(step.status, "$muted")
+    name, status = translate(STEPS[step.step]), translate(STATUSES[step.status])
+    text = f"{STATUS_SIGNS[step.status]} {name}: {status}"
+    return plain(f"{text}  {_scores(step)}".rstrip(), style)
+
+
+def _scores(step: StepView) -> str:
+    return " ".join("-" if score == FAILED_SCORE else str(score) for score in step.scores)
