@@ -33,7 +33,7 @@ soak: setup
 # Collect the texts of the screens anew and bring the Indonesian catalogue up to date.
 messages: setup
 	$(BIN)/pybabel -q extract -k _ -k N_ --no-location --sort-output --omit-header -o .venv/rekam.pot station
-	$(BIN)/pybabel -q update -D rekam -d station/locale -i .venv/rekam.pot --no-fuzzy-matching
+	$(BIN)/pybabel -q update -D rekam -d station/locale -i .venv/rekam.pot --no-fuzzy-matching --ignore-pot-creation-date
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

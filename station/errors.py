@@ -31,6 +31,12 @@ class IllegalTransition(StationError):
     code = "WF-001"
 
 
+class ChoicesExhausted(StationError):
+    """An unattended recording used up every choice of a step; a person has to decide."""
+
+    code = "WF-101"
+
+
 class StoreError(StationError):
     """Base of what the local store and the session journal may raise."""
 

@@ -81,6 +81,10 @@ _STATION = {
         N_("Technician: run `make setup`"),
     ),
     "WF-001": Text(N_("This is not possible now"), N_("Go back and try again; note the code")),
+    "WF-101": Text(
+        N_("All choices for this step were tried without a usable capture"),
+        N_("Go on at the desk: a person has to decide"),
+    ),
     "SIM-101": Text(N_("The simulated desk does not answer"), N_("Start the demonstration again")),
     INTERNAL_ERROR: Text(N_("Internal error in the program"), _CALL),
 }

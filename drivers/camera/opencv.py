@@ -36,6 +36,8 @@ LEAST_RATE_SHARE: Final = 0.8
 """The self-test fails below this share of the configured frames per second (own)."""
 
 _POLL_S = 0.05
+_SILENCE_S: Final = 4.0
+"""A camera that is there and silent gets a second opening: some wake up slowly."""
 _JOIN_S = 1.9  # the longest opening with its probe takes 1.75 s; `close` waits 2 s
 
 
@@ -85,9 +87,11 @@ class OpenCvCamera(FaceCamera):
         return DeviceInfo(self.kind, "opencv", model, serial, "", capabilities)
 
     def _first_frame(self, grabber: FrameGrabber, call: Call) -> Frame:
+        patience = self.clock.monotonic() + _SILENCE_S
         with grabber.wanting():
             while (frame := grabber.newer_than(self._sequence, _POLL_S)) is None:
-                if grabber.link in (Link.SILENT, Link.GONE):
+                silent = grabber.link is Link.SILENT and self.clock.monotonic() > patience
+                if silent or grabber.link is Link.GONE:
                     raise ConnectFailed(self.name, grabber.reason)
                 call.check()
         return frame

@@ -16,7 +16,6 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.worker import Worker, WorkerState
 
-from drivers.positions import Finger
 from station.desk.crash import place_of
 from station.desk.plain import plain
 from station.desk.screens.base import DeskScreen
@@ -36,7 +35,6 @@ from station.desk.theme import DESK_THEME
 from station.desk.widgets.glyphs import glyphs_for
 from station.i18n import LANGUAGES, N_, Translator
 from station.messages import INTERNAL_ERROR
-from station.recording.policy import Option
 from station.recording.session import SessionState
 from station.recording.view import StationView
 
@@ -98,7 +96,6 @@ class DeskApp(App[int], inherit_bindings=False):
         super().__init__()
         self.station = station
         self.translate = Translator(language)
-        self.verify_with = Finger.RIGHT_INDEX
         self._on_next_resident = on_next_resident
         self._view = station.view
         self._busy = False
@@ -131,12 +128,6 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def next_resident(self) -> None:
         self.command(self._next_resident)
-
-    def decide(self, option: Option, reason: str) -> None:
-        if option is Option.OTHER_INDEX:
-            is_right = self.verify_with is Finger.RIGHT_INDEX
-            self.verify_with = Finger.LEFT_INDEX if is_right else Finger.RIGHT_INDEX
-        self.command(lambda: self.station.decide(option, reason))
 
     def switch_language(self) -> None:
         codes = list(LANGUAGES)
@@ -224,8 +215,6 @@ class DeskApp(App[int], inherit_bindings=False):
         if self._ending:
             return
         view = self.station.view
-        if (view.step, view.session) != (self._view.step, self._view.session):
-            self.verify_with = Finger.RIGHT_INDEX
         self._view = view
         wanted = UnsavedScreen if view.unsaved else SCREENS[view.session]
         base = self._desk_screen()

@@ -48,6 +48,7 @@ _E = CaptureEvent
 TRANSITIONS: Final[Mapping[tuple[CaptureState, CaptureEvent], CaptureState]] = {
     (_.PREPARE, _E.PREPARED): _.POSITION,
     (_.PREPARE, _E.DEVICE_LOST): _.PREPARE,
+    (_.PREPARE, _E.EXCEPT): _.EXCEPTED,
     (_.POSITION, _E.TRIGGERED): _.ACQUIRE,
     (_.POSITION, _E.EXCEPT): _.EXCEPTED,
     (_.POSITION, _E.DEVICE_LOST): _.PREPARE,

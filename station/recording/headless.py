@@ -13,6 +13,7 @@ from typing import Any
 
 from drivers.clock import Clock, RealClock
 from station.domain.plan import Step
+from station.errors import ChoicesExhausted
 from station.recording.capture import CaptureState
 from station.recording.policy import Option
 from station.recording.session import SessionState
@@ -138,7 +139,7 @@ class HeadlessOperator:
         view = self._station.view
         fresh = [o for o in CHOICES if o in view.options and (view.step, o) not in self._chosen]
         if not fresh:
-            raise GaveUp(Problem("WF-101", view.step.value if view.step else ""))
+            raise GaveUp(Problem(ChoicesExhausted.code, view.step.value if view.step else ""))
         self._chosen.add((view.step, fresh[0]))
         await self._station.decide(fresh[0], "unattended")
 

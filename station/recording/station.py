@@ -7,6 +7,7 @@ accepted before the journal has it on the medium.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,7 +15,8 @@ from typing import TypeVar
 from drivers.api import Finger, Frame, State
 from drivers.clock import Clock, RealClock
 from drivers.device import Device
-from drivers.errors import DeviceError
+from drivers.errors import Cancelled, DeviceError
+from drivers.values import Capture
 from station.domain.biodata import Biodata
 from station.domain.nik import check_nik
 from station.domain.plan import CAPTURE_STEPS, Step
@@ -34,9 +36,15 @@ from station.recording.step_work import StepWork
 from station.recording.vault import Vault
 from station.recording.view import Problem, RecordView, StationView, step_views
 from station.records.content import new_record_id
+from station.records.errors import AuditBroken, StorageFailed, StoreDamaged
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+FINISHED = (SessionState.SEALED, SessionState.CANCELLED)
+UNKNOWN_DISK = (StorageFailed, StoreDamaged, AuditBroken)
+"""After these nobody knows what is on the medium: the desk halts, a restart finds out."""
 
 
 class RecordingStation:
@@ -66,6 +74,7 @@ class RecordingStation:
         self._progress: Progress | None = None
         self._attempts: list[Attempt] = []
         self._work = StepWork(devices, judge, self._limits)
+        self._acquiring: asyncio.Future[Capture] | None = None
         self._waiting: tuple[SessionEvent, Entry] | None = None
         self._problem: Problem | None = None
         self._unfinished: tuple[str, ...] = ()
@@ -96,6 +105,7 @@ class RecordingStation:
             bars=attempt.judgement.bars if attempt else (),
             findings=attempt.judgement.findings if attempt else (),
             options=policy.options(step, self._attempts) if deciding and step else (),
+            verify_with=self._work.verify_with,
             unsaved=self._waiting is not None,
             problem=self._problem,
             devices=self._line.view(),
@@ -137,6 +147,11 @@ class RecordingStation:
         await self._judge.warm_up()
         self._changed()
 
+    async def connect_devices(self) -> None:
+        """Try every device again that is not connected."""
+        await self._line.connect_all()
+        self._changed()
+
     async def close(self) -> None:
         """Release devices, threads and store; an open session stays in its journal."""
         await self._line.close()
@@ -145,7 +160,7 @@ class RecordingStation:
 
     async def start(self) -> None:
         """Open the session of the next resident."""
-        if self._state in (SessionState.SEALED, SessionState.CANCELLED):
+        if self._state in FINISHED:
             await self._fire(SessionEvent.CLOSED)
         session_id = new_record_id()
         event = progress.opened(
@@ -159,6 +174,8 @@ class RecordingStation:
 
     async def resume(self, session_id: str) -> None:
         """Go on with a session that a crash or a power cut left behind, at the same step."""
+        if self._state in FINISHED:
+            await self._fire(SessionEvent.CLOSED)
         if self._state is not SessionState.IDLE:
             raise IllegalTransition(f"session {self._state} cannot resume another")
         try:
@@ -202,7 +219,7 @@ class RecordingStation:
             return
         self._advance(CaptureEvent.TRIGGERED)
         try:
-            taken = await self._work.acquire(step)
+            taken = await self._acquire(step)
         except DeviceError as error:
             await self._device_failed(error, self._line.devices.of(step))
             return
@@ -210,6 +227,11 @@ class RecordingStation:
         taken, judgement = await self._work.assess(step, taken, self._known())
         self._attempts.append(Attempt(len(self._attempts) + 1, taken, judgement))
         await self._conclude(step)
+
+    def interrupt(self) -> None:
+        """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
+        if self._acquiring is not None:
+            self._acquiring.cancel()
 
     async def decide(self, option: Option, reason: str) -> None:
         """Choose one of `view.options` after the attempts were used up."""
@@ -288,6 +310,10 @@ class RecordingStation:
         """Fire an event; a store that refuses leaves the state as it was and says so."""
         try:
             await self._fire(event, entry)
+        except UNKNOWN_DISK as error:
+            await self._fire(SessionEvent.FAULT)
+            await self._report(error)
+            return False
         except StoreError as error:
             if event in (SessionEvent.STEP_DONE, SessionEvent.LAST_STEP_DONE) and entry:
                 self._waiting = (event, entry)
@@ -361,6 +387,18 @@ class RecordingStation:
 
     # ---------------------------------------------------------------- one capture
 
+    async def _acquire(self, step: Step) -> Capture:
+        """Capture once, as a task of its own that `interrupt` can end at any moment."""
+        acquiring = self._acquiring = asyncio.ensure_future(self._work.acquire(step))
+        try:
+            return await acquiring
+        except asyncio.CancelledError:
+            if not acquiring.cancelled():
+                raise  # not the capture was cancelled, but whoever waits for it
+            raise Cancelled(self._line.devices.of(step).name) from None
+        finally:
+            self._acquiring = None
+
     async def _conclude(self, step: Step) -> None:
         match policy.judge(self._attempts, self._limits):
             case Verdict.ACCEPT:
@@ -415,7 +453,12 @@ class RecordingStation:
             return self._refuse(Problem(checked.findings[0].value))
         values = dict(biodata.values) | {"nik": checked.nik.digits}
         event = progress.identified(Biodata.of(biodata.source, values), card)
-        return await self._guarded(SessionEvent.IDENTIFIED, Entry(event))
+        detail = {
+            "session": self._known().session_id,
+            "source": biodata.source,
+            "findings": [finding.value for finding in checked.findings],
+        }
+        return await self._guarded(SessionEvent.IDENTIFIED, Entry(event, audit=detail))
 
     def _advance(self, event: CaptureEvent) -> None:
         if self._capture is None:

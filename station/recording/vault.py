@@ -44,6 +44,7 @@ class Vault:
         self._keys: StationKeys | None = None
         self._store: RecordStore | None = None
         self._journal: Journal | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vault")
 
     async def open(self) -> None:
@@ -52,8 +53,10 @@ class Vault:
 
     async def close(self) -> None:
         """Close journal and store; the journal stays for the next start."""
-        await self._on_thread(self._close)
-        self._thread.shutdown(wait=True)
+        if not self._closed:
+            self._closed = True
+            await self._on_thread(self._close)
+            self._thread.shutdown(wait=True)
 
     async def unfinished(self) -> tuple[str, ...]:
         """Ids of sessions that have a journal, oldest first."""

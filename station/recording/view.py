@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from drivers.positions import Finger
 from station.domain.plan import Step
 from station.recording.attempt import Bar
 from station.recording.capture import CaptureState
@@ -71,6 +72,8 @@ class StationView:
     bars: tuple[Bar, ...] = ()
     findings: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    verify_with: Finger = Finger.RIGHT_INDEX
+    """The index finger that the verification asks for."""
     unsaved: bool = False
     """An accepted capture is not durable yet (the disk refused); `save_again` tries anew."""
     problem: Problem | None = None

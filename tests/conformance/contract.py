@@ -371,6 +371,13 @@ class CardRig(Rig, Protocol):
         ...
 
 
+async def exchange_card_inside_a_session(device: CardReader, rig: CardRig) -> None:
+    """Take the card away and lay it down again while it is being read."""
+    async with device.session():
+        rig.remove()
+        rig.insert()
+
+
 class CardReaderContract(DeviceContract):
     """Cards come, go and are exchanged."""
 
@@ -416,9 +423,7 @@ class CardReaderContract(DeviceContract):
                 answer = await session.transmit(bytes.fromhex("00A40000027F0A"))
                 assert answer == b"\x90\x00"
             with pytest.raises(CardLost):
-                async with device.session():
-                    rig.remove()
-                    rig.insert()
+                await exchange_card_inside_a_session(device, rig)
             assert device.state is State.READY
             await self.use(device)
 

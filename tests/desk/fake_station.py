@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from drivers.positions import Finger
 from drivers.values import Frame, read_only
 from station.domain.nik import check_nik
 from station.domain.plan import CAPTURE_STEPS, SLAP_OF, Step
@@ -221,6 +222,8 @@ class FakeStation:
         else:
             self._attempts = 0
             self.show(capture=CaptureState.POSITION, attempt=0, bars=(), findings=(), options=())
+            if option is Option.OTHER_INDEX:
+                self.show(verify_with=Finger.LEFT_INDEX)
 
     async def except_step(self, reason: str) -> None:
         self.calls.append(("except", reason))
@@ -244,6 +247,15 @@ class FakeStation:
         self.calls.append(("reconnect",))
         self.show(session=SessionState.CAPTURING, capture=CaptureState.POSITION, problem=None)
         return True
+
+    async def connect_devices(self) -> None:
+        self.calls.append(("connect",))
+        self.show(devices=DEVICES)
+
+    def interrupt(self) -> None:
+        self.calls.append(("interrupt",))
+        if self.hold is not None:
+            self.hold.set()
 
     async def seal(self) -> bool:
         self.calls.append(("seal",))

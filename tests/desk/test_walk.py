@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
@@ -22,8 +23,9 @@ from station.desk.screens.unsaved import UnsavedScreen
 from station.desk.services import Station
 from station.domain.plan import CAPTURE_STEPS, Step
 from station.errors import IllegalTransition
+from station.recording.capture import CaptureState
 from station.recording.station import RecordingStation
-from station.recording.view import StationView
+from station.recording.view import Problem, StationView
 from tests.desk.fake_station import DEVICES, NIK, SESSION, FakeStation, Outcome, frame
 from tests.desk.screen_text import settled, text_of, wait_for, wait_until
 
@@ -142,6 +144,33 @@ async def test_exception_needs_a_reason_and_is_not_offered_for_the_portrait() ->
         await pilot.press("f8", "escape", "f8", "2")
         await wait_until(lambda: app.view.step is Step.LEFT_FOUR, pilot)
     assert [call for call in station.calls if call[0] == "except"] == [("except", "bandaged")]
+
+
+async def test_escape_ends_the_waiting_for_a_hand_and_not_the_recording() -> None:
+    station = FakeStation()
+    app = DeskApp(station)
+    async with app.run_test(size=SIZE) as pilot:
+        await _to_first_capture(app, pilot)
+        station.hold = asyncio.Event()
+        await pilot.press("f5")
+        await wait_until(lambda: app.view.capture is CaptureState.ACQUIRE, pilot)
+        await pilot.press("escape")
+        await wait_until(lambda: ("interrupt",) in station.calls, pilot)
+        assert isinstance(app.screen, CaptureScreen)
+        await settled(pilot)
+
+
+async def test_f6_connects_the_devices_again_between_residents() -> None:
+    broken = replace(DEVICES[0], state="closed", problem=Problem("DEV-102", "refused"))
+    station = FakeStation(StationView(devices=(broken, *DEVICES[1:])))
+    app = DeskApp(station, language="en")
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert "Connect again" in text_of(app)
+        await pilot.press("f6")
+        await wait_until(lambda: ("connect",) in station.calls, pilot)
+        await settled(pilot)
+        assert "Connect again" not in text_of(app)
 
 
 async def test_lost_device_suspends_and_f6_goes_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from station.recording.capture import CaptureState
 from station.recording.policy import Option
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
-from station.records.errors import DiskFull
+from station.recording.view import StationView
+from station.records.errors import DiskFull, StorageFailed
 from station.records.journal import Journal
-from tests.recording.opening import problem_code, shown
+from tests.recording.opening import opened, problem_code, shown
 
 
 async def up_to_first_slap(station: RecordingStation) -> None:
@@ -133,8 +135,112 @@ async def test_a_full_disk_at_the_seal_keeps_the_session(
     assert shown(station).session is SessionState.SEALED
 
 
+def _break(*_: object) -> None:
+    raise StorageFailed("injected")
+
+
 def _refuse(*_: object) -> None:
     raise DiskFull("injected")
+
+
+async def test_a_medium_that_did_not_answer_halts_the_desk_and_a_restart_goes_on(
+    station: RecordingStation, config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await up_to_first_slap(station)
+    session_id = shown(station).session_id
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", _break)
+        await station.capture()
+    assert shown(station).session is SessionState.HALTED
+    assert problem_code(station) == "ST-102"
+    await station.close()
+    again = build_station(config)
+    try:
+        await again.open()
+        await again.resume(session_id)
+        assert shown(again).step is Step.RIGHT_FOUR
+    finally:
+        await again.close()
+
+
+async def test_waiting_for_a_hand_can_be_interrupted(station: RecordingStation, lab: Lab) -> None:
+    await up_to_first_slap(station)
+    lab.sbi.faults.add(Fault.HANG)
+    try:
+        waiting_for_a_hand = asyncio.Event()
+
+        def look(view: StationView) -> None:
+            busy = any(
+                device.role == "scanner" and device.state == "busy" for device in view.devices
+            )
+            if busy and view.capture is CaptureState.ACQUIRE:
+                waiting_for_a_hand.set()
+
+        station.subscribe(look)
+        capturing = asyncio.create_task(station.capture())
+        await waiting_for_a_hand.wait()
+    finally:
+        lab.sbi.faults.discard(Fault.HANG)
+    station.interrupt()
+    await asyncio.wait_for(capturing, 10.0)
+    assert problem_code(station) == "DEV-401"
+    assert shown(station).attempt == 0
+    assert shown(station).step is Step.RIGHT_FOUR
+
+
+async def test_a_step_whose_device_never_comes_can_be_excepted(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    try:
+        await desk.open()
+        await desk.start()
+        assert await desk.identify_from_card()
+        while shown(desk).step is not Step.VERIFICATION:
+            await desk.capture()
+        assert shown(desk).capture is CaptureState.PREPARE
+        await desk.except_step("damaged")
+        assert shown(desk).session is SessionState.REVIEW
+        assert await desk.seal()
+    finally:
+        await desk.close()
+        lab.module.start()
+
+
+async def test_devices_can_be_connected_again_between_residents(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    try:
+        await desk.open()
+        assert any(device.problem for device in shown(desk).devices)
+        lab.module.start()
+        await desk.connect_devices()
+        assert not any(device.problem for device in shown(desk).devices)
+    finally:
+        await desk.close()
+        lab.module.start()
+
+
+@pytest.mark.parametrize("step", [Step.THUMBS, Step.IRISES])
+async def test_a_record_with_an_exception_is_sealed_and_says_so(
+    station: RecordingStation, lab: Lab, step: Step
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while shown(station).session is SessionState.CAPTURING:
+        if shown(station).step is step:
+            await station.except_step("bandaged")
+        else:
+            await station.capture()
+    assert await station.seal()
+    sealed = shown(station).record
+    assert sealed is not None
+    bundle = opened(Path(sealed.path), lab.folder / "pki")
+    assert {entry.reason for entry in bundle.manifest.exceptions} == {"bandaged"}
+    assert len(bundle.manifest.exceptions) == 2
 
 
 @pytest.fixture

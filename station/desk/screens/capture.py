@@ -63,7 +63,7 @@ class CaptureScreen(DeskScreen):
             return  # the next view already belongs to another screen
         if step is not self._step:
             self._step, self._look = step, 0
-        verify_with = self.desk.verify_with
+        verify_with = view.verify_with
         self._picture.draw(drawing(step, verify_with))
         self.query_one(CaptureSide).paint(view, step, verify_with, self.desk.translate)
         self._paint_look(step)
@@ -117,7 +117,11 @@ class CaptureScreen(DeskScreen):
         self.app.push_screen(OverviewDialogue(self.desk))
 
     def action_cancel(self) -> None:
-        self.ask_to_cancel()
+        """While the device waits for a hand or an eye, only the waiting ends."""
+        if self.desk.view.capture is CaptureState.ACQUIRE:
+            self.desk.station.interrupt()
+        else:
+            self.ask_to_cancel()
 
     def action_except(self) -> None:
         def with_reason(reason: str | None) -> None:
@@ -130,7 +134,8 @@ class CaptureScreen(DeskScreen):
     def action_decide(self) -> None:
         def decided(decision: Decision | None) -> None:
             if decision is not None:
-                self.desk.decide(decision.option, decision.reason)
+                option, reason = decision.option, decision.reason
+                self.desk.command(lambda: self.desk.station.decide(option, reason))
 
         self.app.push_screen(DecideDialogue(self.desk), decided)
 

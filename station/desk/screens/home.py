@@ -30,6 +30,7 @@ class HomeScreen(DeskScreen):
         key("f5", "resume", N_("Go on with it")),
         key("enter", "new", N_("New resident"), show=False),
         key("enter", "resume", N_("Go on with it"), show=False),
+        key("f6", "connect", N_("Connect again")),
         key("f10", "another", N_("New resident")),
         key("ctrl+n", "another", N_("New resident"), show=False),
         key("escape", "close", N_("Close")),
@@ -76,14 +77,19 @@ class HomeScreen(DeskScreen):
         return _("F5: record the next resident.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("new", "resume", "another") and self.desk.opening:
+        if action in ("new", "resume", "another", "connect") and self.desk.opening:
             return False
+        if action == "connect":
+            return any(device.problem for device in self.desk.view.devices)
         if action in ("resume", "another"):
             return self._can_resume
         return not self._can_resume if action == "new" else True
 
     def action_new(self) -> None:
         self.desk.next_resident()
+
+    def action_connect(self) -> None:
+        self.desk.command(self.desk.station.connect_devices)
 
     def action_another(self) -> None:
         self.desk.next_resident()

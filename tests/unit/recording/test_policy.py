@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from drivers.values import Capture, DeviceInfo, Kind
-from station.domain.plan import CAPTURE_STEPS, Step
+from station.domain.plan import Step
 from station.recording.attempt import Attempt, Judgement
 from station.recording.policy import Option, Policy, Verdict, best, judge, options
 
