@@ -153,7 +153,7 @@ def _eyeball(
     sclera = np.ones((*x.shape, 3), np.float32) * np.array([228, 222, 216], np.float32)
     sclera *= 0.75 + 0.25 * s.skin.mean() / 200
     edge = np.clip(np.abs(x - centre) / _EYE_HALF_MM, 0, 1)
-    layer: Floats = sclera * (1 - 0.35 * edge**3)[..., None]
+    layer: Floats = np.asarray(sclera * (1 - 0.35 * edge**3)[..., None], np.float32)
     fibres = 1 + 0.25 * np.sin(np.arctan2(y, x - centre) * 23 + mottle * 3)
     iris = s.iris * (fibres * (1.15 - 0.5 * (distance / _IRIS_MM) ** 4))[..., None]
     glint = np.hypot(x - centre - gx + 1.6, y - 2.6 - gy)

@@ -7,7 +7,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from drivers.values import Image
 from simulators.people.orientation import (
@@ -97,8 +96,8 @@ def _inked_ridges(
     dry = 1 + 0.8 * max(0.0, -settings.moisture)
     roughness = settings.noise * (0.16 * thickness + 0.28 * dry * fine)
     threshold = roughness - 0.55 * settings.moisture
-    ink: NDArray[np.float32] = 1 / (1 + np.exp(-_RIDGE_GAIN * (ridges - threshold)))
-    return ink.astype(np.float32, copy=False)
+    ink = 1 / (1 + np.exp(-_RIDGE_GAIN * (ridges - threshold)))
+    return np.asarray(ink, np.float32)
 
 
 def _add_pores(ridges: FloatImage, rng: np.random.Generator) -> FloatImage:

@@ -134,5 +134,5 @@ def _bent(angle: FloatImage, knots: FloatImage) -> FloatImage:
     lower = np.floor(position).astype(np.intp)
     part = (position - lower).astype(np.float32)
     left, right = knots[lower % len(knots)], knots[(lower + 1) % len(knots)]
-    bent: FloatImage = angle + np.float32(_BEND_RAD) * ((1 - part) * left + part * right)
-    return bent
+    bent = angle + np.float32(_BEND_RAD) * ((1 - part) * left + part * right)
+    return np.asarray(bent, np.float32)

@@ -213,7 +213,8 @@ def cut_out(slap: GreyImage, blob: Blob, others: list[Blob]) -> Cutting:
     middle = blob.centre + blob.axis * (top + bottom) / 2 + blob.normal * (left + right) / 2
     middle_px = (middle + 0.5) * BLOCK_PX
     size = (round((right - left + 1) * BLOCK_PX), round((top - bottom + 1) * BLOCK_PX))
-    matrix = cv2.getRotationMatrix2D((float(middle_px[0]), float(middle_px[1])), blob.lean_deg, 1.0)
+    centre = (float(middle_px[0]), float(middle_px[1]))
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, blob.lean_deg, 1.0), np.float64)
     matrix[:, 2] += np.array(size) / 2 - middle_px
     image = cv2.warpAffine(
         slap, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255
