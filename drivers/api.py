@@ -7,10 +7,9 @@ library.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -61,7 +60,6 @@ __all__ = [
     "Slap",
     "SlapRequest",
     "State",
-    "connect_all",
     "read_only",
 ]
 
@@ -270,18 +268,3 @@ class CardReader(Device):
     @abstractmethod
     def _do_close_session(self, call: Call) -> None:
         """Give the card up; must succeed when it is gone."""
-
-
-async def connect_all(devices: Sequence[Device], timeout: float = 10.0) -> list[DeviceInfo]:
-    """Connect in parallel.
-
-    Raises:
-        ExceptionGroup: holds the error of every device that failed, not only the first.
-    """
-    results = await asyncio.gather(
-        *(device.connect(timeout) for device in devices), return_exceptions=True
-    )
-    failures = [result for result in results if isinstance(result, Exception)]
-    if failures:
-        raise ExceptionGroup(f"{len(failures)} of {len(devices)} devices failed", failures)
-    return [result for result in results if isinstance(result, DeviceInfo)]

@@ -100,6 +100,7 @@ class Device(ABC):
         self._call: Call | None = None
         self._thread: DeviceThread | None = None
         self._connecting = asyncio.Lock()
+        self._closing = asyncio.Lock()
 
     @property
     def state(self) -> State:
@@ -132,6 +133,8 @@ class Device(ABC):
         async with self._connecting:
             if self._state is State.LOST:
                 await self.close()
+            async with self._closing:  # a running close must not take a new connection with it
+                pass
             if self._state is State.CLOSED:
                 self._thread = DeviceThread(self.name)
                 await self._run(
@@ -145,13 +148,14 @@ class Device(ABC):
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        job = asyncio.wrap_future(thread.submit(self._do_close))
-        job.add_done_callback(_log_failure)
-        await asyncio.wait({job}, timeout=timeout)
-        job.cancel()  # an abandoned thread must not close the next connection when it wakes up
-        thread.stop()
-        self._info = None
-        self._announce(State.CLOSED)
+        async with self._closing:
+            job = asyncio.wrap_future(thread.submit(self._do_close))
+            job.add_done_callback(_log_failure)
+            await asyncio.wait({job}, timeout=timeout)
+            job.cancel()  # an abandoned thread must not close the next connection when it wakes up
+            thread.stop()
+            self._info = None
+            self._announce(State.CLOSED)
 
     async def self_test(self, timeout: float = 30.0) -> SelfTest:
         """Let the device check itself; what it cannot check is not claimed."""
@@ -210,7 +214,9 @@ class Device(ABC):
             except asyncio.CancelledError:
                 call.cancelled.set()
                 await asyncio.wait({job}, timeout=self.grace)
-                if job.done() and _leaves_known(job.exception()):
+                if job.done() and job.exception() is None:
+                    after = State.READY  # it had succeeded: what it opened is open
+                elif job.done() and _leaves_known(job.exception()):
                     after = failed
                 raise
             if not job.done():

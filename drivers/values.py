@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,12 +110,20 @@ class DeviceRecord:
         return hashlib.sha256(self.data).hexdigest()
 
 
+BIO_VALUE_PLACEHOLDER: Final = "<bioValue>"
+"""Stands in a kept payload where the record was, as in the detached form of SBI."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attestation:
     """What a device proved about one capture; kept so that the proof can be repeated centrally.
 
-    `level` is "L0", "L1" or "none"; `tokens` are the detached signatures (header..signature), one a
-    sample in the order of the capture; `hashes` is the verified hash chain (upper-case hex).
+    `level` is "L0", "L1" or "none"; everything below holds one entry a sample in the order of the
+    capture, and each entry can be checked with its record alone, without the other samples:
+    `tokens` are the detached signatures (header..signature), `payloads` what was signed, as
+    received, with `BIO_VALUE_PLACEHOLDER` in place of the record (`drivers.sbi.evidence` makes the
+    signed bytes of it), `previous_hashes` and `hashes` the verified hash chain before and behind
+    the sample (upper-case hex).
     """
 
     level: str
@@ -122,6 +131,8 @@ class Attestation:
     transaction_id: str = ""
     tokens: tuple[str, ...] = field(default=(), repr=False)
     hashes: tuple[str, ...] = ()
+    payloads: tuple[str, ...] = field(default=(), repr=False)
+    previous_hashes: tuple[str, ...] = field(default=(), repr=False)
 
 
 NO_ATTESTATION = Attestation(level="none")

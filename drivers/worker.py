@@ -1,4 +1,4 @@
-"""One daemon thread per physical device: every blocking call of a device runs there, in order."""
+"""Daemon threads that run blocking calls in order: one a physical device, and a few besides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 THREAD_PREFIX = "device-"
 
 
-class DeviceThread:
+class DaemonThread:
     """A serial executor whose hung call delays neither the event loop nor the end of the process.
 
     `ThreadPoolExecutor` and `asyncio.to_thread` are joined when the interpreter ends; a daemon
@@ -23,7 +23,7 @@ class DeviceThread:
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._jobs = queue.SimpleQueue()
-        thread = threading.Thread(target=self._loop, name=THREAD_PREFIX + name, daemon=True)
+        thread = threading.Thread(target=self._loop, name=name, daemon=True)
         thread.start()
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
@@ -48,3 +48,10 @@ class DeviceThread:
             else:
                 future.set_result(result)
             del item, future, job  # an idle thread must not keep the last capture alive
+
+
+class DeviceThread(DaemonThread):
+    """The one thread on which all blocking calls of a device run."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(THREAD_PREFIX + name)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from simulators.lab import Lab
 
 app = typer.Typer(
     help="Simulated devices for rekam, each a real endpoint on its own wire.",
@@ -41,28 +45,40 @@ def lab(
     """Start a whole desk and print its configuration, a ready station.toml."""
     from platformdirs import user_state_path
 
-    from simulators.lab import Lab
+    from simulators.lab import Lab, LabBusy
     from simulators.people.finger_files import FingerFileError
 
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     try:
-        desk = Lab(folder or user_state_path("rekam") / "lab", seed, fingers)
-    except FingerFileError as error:
-        typer.echo(f"rekam-sim: {error}", err=True)
-        raise typer.Exit(2) from error
-    with desk:
-        if not until_stdin_closes:
-            desk.seat(resident)
-        for remark in desk.remarks:
-            typer.echo(f"# {remark}")
-        typer.echo(f"# {desk.config}")
-        typer.echo(desk.config.read_text())
-        typer.echo("ready")
-        if until_stdin_closes:
-            threading.Thread(target=_watch_stdin, args=(ended,), daemon=True).start()
-        ended.wait()
+        with Lab(folder or user_state_path("rekam") / "lab", seed, fingers) as desk:
+            if not until_stdin_closes:
+                desk.seat(resident)
+            _announce(desk)
+            if until_stdin_closes:
+                threading.Thread(target=_watch_stdin, args=(ended,), daemon=True).start()
+            ended.wait()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # whoever read along is gone, which is no fault
+        named = "" if error.filename is None else f"{error.filename}: "
+        _refuse(f"{named}{error.strerror or type(error).__name__}", error)
+    except (FingerFileError, LabBusy, RuntimeError) as error:
+        _refuse(str(error), error)
+
+
+def _announce(desk: Lab) -> None:
+    for remark in desk.remarks:
+        typer.echo(f"# {remark}")
+    typer.echo(f"# {desk.config}")
+    typer.echo(desk.config.read_text())
+    typer.echo("ready")
+
+
+def _refuse(reason: str, error: Exception) -> NoReturn:
+    typer.echo(f"rekam-sim: {reason}", err=True)
+    raise typer.Exit(2) from error
 
 
 def _watch_stdin(ended: threading.Event) -> None:

@@ -1,16 +1,21 @@
 """A whole simulated desk: one scene, every device on its wire, and a configuration that names them.
 
-`Lab.next_resident` seats somebody else; over the control address the same can be asked by the
-demonstration in another process. Everything listens on 127.0.0.1.
+`Lab.seat` seats somebody else; over the control address the same can be asked by the demonstration
+in another process. Everything of ours listens on 127.0.0.1. Not ours is the driver of the virtual
+card reader inside the private pcscd: that one listens on every address of the machine. Where it is
+not installed, or not wanted, the card uses the loopback link (`simulators.desk_card`).
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -29,11 +34,20 @@ from simulators.stream_camera import StreamCamera
 
 log = logging.getLogger(__name__)
 
+STATION_ID = "SIM-DESK"
+"""The same in every world: keys, records and audit log in the folder are those of one desk."""
 RESIDENTS_A_WORLD = 1000
 BETWEEN_RESIDENTS = 0.6
 """Seconds between two residents at least: a card reader looks every 0.4 s, and no faster exchange
 of cards happens between people."""
 LARGEST_REQUEST = 4096
+LOCK_NAME = "lab.lock"
+LOCK_PATIENCE = 10.0
+"""Seconds that a lab waits for one that is just ending: a demonstration was killed and restarted."""
+
+
+class LabBusy(Exception):
+    """Another simulated desk runs in the same folder."""
 
 
 class Lab:
@@ -41,6 +55,9 @@ class Lab:
 
     While it runs, `sbi`, `module` and `camera` are the devices, so that a scenario can let them
     fail, and `remarks` says what could not be simulated as it should.
+
+    Entering raises `LabBusy` when another lab runs in `folder`, and `OSError` when the folder
+    cannot be used.
     """
 
     sbi: SbiServer
@@ -53,6 +70,7 @@ class Lab:
         self.folder = folder.resolve()
         self._pcsc = pcsc
         self._seed = seed
+        self._finger_folder = "" if fingers is None else str(fingers.resolve())
         self._fingers = FingerFiles(fingers) if fingers is not None else None
         self.scene = Scene(fingers=self._fingers)
         self._stack = ExitStack()
@@ -63,6 +81,11 @@ class Lab:
     def config(self) -> Path:
         """The configuration of this desk, written when the lab has started."""
         return self.folder / "station.toml"
+
+    @property
+    def world(self) -> dict[str, Any]:
+        """Which people live here: resident N of equal worlds is the same person."""
+        return {"seed": self._seed, "fingers": self._finger_folder}
 
     def person(self, number: int) -> Person:
         """Resident `number` of this world, from 1; always the same."""
@@ -77,13 +100,16 @@ class Lab:
             person.prepare()
         time.sleep(max(0.0, risen + BETWEEN_RESIDENTS - time.monotonic()))
         self.scene.seat(person)
+        # the first picture of a face takes long: a camera must not have to wait for it
+        self.scene.face_frame(0)
         self._prepare_later(number + 1)
         return person
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        pki.ensure(self.folder / "pki")
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as stack:
+            stack.enter_context(_owned(self.folder))
+            pki.ensure(self.folder / "pki")
             devices = self._start_devices(stack)
             control = stack.enter_context(Control(self))
             self.config.write_bytes(tomli_w.dumps(self._config(devices, control.url)).encode())
@@ -126,7 +152,7 @@ class Lab:
         keys = "pki"
         return {
             "station": {
-                "id": f"SIM-{self._seed}",
+                "id": STATION_ID,
                 "operator": "DEMO",
                 "data": "data",
                 "simulated": True,
@@ -148,8 +174,34 @@ class Lab:
         self._coming.start()
 
 
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Hold the lock of a lab's folder; the kernel frees it when the process dies."""
+    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while not _is_locked(descriptor):
+            if time.monotonic() >= deadline:
+                raise LabBusy(f"{folder}: another simulated desk runs in this folder")
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class Control:
-    """The way to the scene from another process: `POST /seat {"resident": n}`, `GET /scene`."""
+    """The way to the scene from another process.
+
+    `POST /seat {"resident": n}`, `GET /scene` (who sits there), `GET /world` (whose world it is).
+    """
 
     def __init__(self, lab: Lab) -> None:
         self._server = _ControlServer(lab)
@@ -188,8 +240,11 @@ class _ControlHandler(BaseHTTPRequestHandler):
         log.debug(format, *args)
 
     def do_GET(self) -> None:
+        if self.path == "/world":
+            self._answer(200, self.server.lab.world)
+            return
         if self.path != "/scene":
-            self._answer(404, {"error": "GET /scene"})
+            self._answer(404, {"error": "GET /scene or GET /world"})
             return
         scene = self.server.lab.scene
         placed = scene.placed.name if scene.placed is not None else None

@@ -35,10 +35,12 @@ START_PATIENCE_S: Final = 5.0
 MAX_SOCKET_PATH: Final = 107
 
 # Run by a new interpreter that becomes pcscd, because LISTEN_PID must be pcscd's own. pcscd
-# needs no runtime folder under socket activation, yet it ends where there is none.
+# needs no runtime folder under socket activation, yet it ends where there is none. The kernel ends
+# it with the thread that started it, however that dies; a change of user would undo this, and the
+# parent may be gone already.
 _LAUNCHER: Final = """
-import os, pwd, socket, sys
-path, runtime, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+import ctypes, os, pwd, signal, socket, sys
+path, runtime, parent, command = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 listener.bind(path)
 listener.listen(16)
@@ -51,6 +53,11 @@ if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(nobody.pw_gid)
     os.setuid(nobody.pw_uid)
+PR_SET_PDEATHSIG = 1
+if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
+    raise OSError(ctypes.get_errno(), "prctl")
+if os.getppid() != parent:
+    sys.exit("the parent is gone")
 environment = dict(os.environ, LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execve(command[0], command, environment)
 """
@@ -76,6 +83,8 @@ class PrivatePcscd:
 
     A reader NAME has two slots, "NAME 00 00" and "NAME 00 01", on ports `slot_port(NAME, 0)` and
     `slot_port(NAME, 1)`.
+
+    Start it from a thread that stays: the daemon ends with that thread.
 
     Raises:
         RuntimeError: the daemon did not start; the text is its log.
@@ -108,10 +117,11 @@ class PrivatePcscd:
         if _knows_polkit():
             command.append("--disable-polkit")
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER]
-        with self._log_path.open("ab") as log:
+        settings = [str(self._socket_path), str(RUNTIME_FOLDER), str(os.getpid())]
+        with open(self._log_path, "ab", opener=_private) as log:
             begin = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and constants
-                [*launcher, str(self._socket_path), str(RUNTIME_FOLDER), *command],
+                [*launcher, *settings, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -160,6 +170,11 @@ class PrivatePcscd:
                 f"LIBPATH {driver}\nCHANNELID {port}\n"
             )
         (configuration / "readers.conf").write_text("\n".join(blocks))
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that its owner alone may read: the log shows every APDU."""
+    return os.open(path, flags, 0o600)
 
 
 @cache

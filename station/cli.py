@@ -38,6 +38,13 @@ class Subject(StrEnum):
     IRIS = "iris"
 
 
+class Language(StrEnum):
+    """The languages of the screens."""
+
+    INDONESIAN = "id"
+    ENGLISH = "en"
+
+
 class WholeSlap(StrEnum):
     """Which slap a picture shows."""
 
@@ -59,7 +66,9 @@ def demo(
     fingers: Annotated[
         Path | None, typer.Option(help="Folder of finger pictures to be served by the scanner.")
     ] = None,
-    language: Annotated[str, typer.Option(help="id or en.")] = "id",
+    language: Annotated[
+        Language, typer.Option(help="Language of the screens.")
+    ] = Language.INDONESIAN,
 ) -> None:
     """Record simulated residents: every wire, protocol and file is the real one."""
     from station.commands import demo as demonstration
@@ -69,21 +78,25 @@ def demo(
         if headless:
             from station.compose import build_station
 
+            _log_to_file(config)
             status = demonstration.run_headless(config, build_station, residents, as_json)
         else:
-            status = _open_desk(config, language)
+            status = _open_desk(config, language.value)
         raise typer.Exit(status)
 
 
 @app.command()
 def run(
     config: ConfigOption = None,
-    language: Annotated[str, typer.Option(help="id or en; otherwise as configured.")] = "",
+    language: Annotated[
+        Language | None, typer.Option(help="Language of the screens; otherwise as configured.")
+    ] = None,
 ) -> None:
     """Open the recording desk on the configured devices."""
     with _reported():
         loaded = _load(config)
-        raise typer.Exit(_open_desk(loaded, language or loaded.station.language))
+        chosen = loaded.station.language if language is None else language.value
+        raise typer.Exit(_open_desk(loaded, chosen))
 
 
 @app.command()
@@ -91,7 +104,8 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check this machine, its disk, the configuration, the keys and every device."""
     from station.commands import doctor as checks
 
-    raise typer.Exit(checks.run(_find(config), as_json))
+    with _reported():
+        raise typer.Exit(checks.run(_find(config), as_json))
 
 
 @app.command()
@@ -112,10 +126,12 @@ def assess(
     ppi: Annotated[float, typer.Option(min=300, max=1100, help="Pixels per inch.")] = 500.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge pictures as the desk does; exit 1 when one is not acceptable."""
+    """Judge pictures as the desk does; exit 1 when one is not acceptable, 2 when one is missing."""
     from station.commands import assess as assessing
 
-    raise typer.Exit(assessing.run(subject.value, images, slap.value, finger, ppi, as_json=as_json))
+    with _reported():
+        status = assessing.run(subject.value, images, slap.value, finger, ppi, as_json=as_json)
+        raise typer.Exit(status)
 
 
 @app.command()
@@ -130,7 +146,10 @@ def verify(
     key: Annotated[Path | None, typer.Option(help="PEM private key of the recipient.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a sealed record: who sealed it, whether it is whole; with a key also what is inside."""
+    """Check a sealed record: who sealed it, whether it is whole; with a key also what is inside.
+
+    Exit 0 when it is intact, 1 when a check failed, 2 when it cannot be judged.
+    """
     from station.commands import verify as verifying
 
     with _reported():
@@ -141,17 +160,30 @@ def _open_desk(config: StationConfig, language: str) -> int:
     from station.desk.environment import prepare
 
     prepare()
-    from station.commands.demo import next_resident, seat_current
+    from station.commands.demo import SeatedResidents
+    from station.commands.terminal import screen_of_its_own
     from station.compose import build_station
-    from station.desk.app import DeskApp
+    from station.logs import LOG_FOLDER
 
-    seat_current(config)
+    residents = SeatedResidents(config)
+    _log_to_file(config)
+    station = build_station(config)
+    unsubscribe = station.subscribe(residents.seen)
+    try:
+        with screen_of_its_own(config.station.data / LOG_FOLDER):
+            # not before: the library keeps the terminal that it finds when it is imported
+            from station.desk.app import DeskApp
 
-    async def following() -> None:
-        await next_resident(config)
+            desk = DeskApp(station, language=language, on_next_resident=residents.next)
+            return desk.run(mouse=False) or 0
+    finally:
+        unsubscribe()
 
-    desk = DeskApp(build_station(config), language=language, on_next_resident=following)
-    return desk.run(mouse=False) or 0
+
+def _log_to_file(config: StationConfig) -> None:
+    from station import logs
+
+    logs.configure(config.station.data, config.sha256)
 
 
 def _find(config: Path | None) -> Path | None:
@@ -181,9 +213,10 @@ def _reported() -> Reported:
 def main() -> None:
     """Entry point of the command `rekam`."""
     from drivers.camera.environment import prepare_environment
+    from station.commands.reporting import surviving_output
 
     prepare_environment()
-    app()
+    surviving_output(app)
 
 
 if TYPE_CHECKING:

@@ -43,6 +43,30 @@ class StoreError(StationError):
     code = "ST-001"
 
 
+class SessionUnreadable(StoreError):
+    """An unfinished session is gone, empty, or was written by another version of the program."""
+
+    code = "ST-211"
+
+
+class AcceptedLost(StoreError):
+    """The audit log knows an accepted capture that the journal does not hold any more."""
+
+    code = "ST-212"
+
+
+class JudgeFailed(StationError):
+    """Our own judgement of a capture ended with an error; the capture was not used."""
+
+    code = "BIO-101"
+
+
+class NoReference(StationError):
+    """No index finger was captured, so there is nothing to verify a finger against."""
+
+    code = "BIO-102"
+
+
 class IntegrityError(StationError):
     """Base of what is wrong with a record, a key or a signature."""
 

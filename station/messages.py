@@ -81,11 +81,33 @@ _STATION = {
         N_("Technician: run `make setup`"),
     ),
     "WF-001": Text(N_("This is not possible now"), N_("Go back and try again; note the code")),
+    "BIO-101": Text(
+        N_("The capture could not be judged"),
+        N_("Capture again; call the technician if it happens again"),
+    ),
+    "BIO-102": Text(
+        N_("No index finger was captured to compare with"),
+        N_("Make an exception for this step (F8)"),
+    ),
     "WF-101": Text(
         N_("All choices for this step were tried without a usable capture"),
         N_("Go on at the desk: a person has to decide"),
     ),
-    "SIM-101": Text(N_("The simulated desk does not answer"), N_("Start the demonstration again")),
+    "SIM-101": Text(
+        N_("The simulated desk did not start or does not answer"),
+        N_("Correct what is named, then start the demonstration again"),
+    ),
+    "SIM-102": Text(
+        N_("The unfinished recording belongs to another simulated world"),
+        N_("Start the demonstration with the options named"),
+    ),
+    "SIM-103": Text(
+        N_("The note of who sits at the simulated desk is damaged"),
+        N_("Delete the file named; cancel a recording that was left open"),
+    ),
+    "CLI-101": Text(
+        N_("These options do not go together"), N_("Correct the command, then run it again")
+    ),
     INTERNAL_ERROR: Text(N_("Internal error in the program"), _CALL),
 }
 
@@ -108,6 +130,14 @@ _STORE = {
     "ST-203": Text(
         N_("The unfinished recording belongs to another key"), N_("Call the supervisor")
     ),
+    "ST-211": Text(
+        N_("An unfinished recording cannot be read"),
+        N_("Record the resident anew; keep the files for the technician"),
+    ),
+    "ST-212": Text(
+        N_("An accepted capture is missing from the journal"),
+        N_("Keep the desk as it is and call the technician"),
+    ),
     "ST-301": Text(
         N_("Another program on this computer is recording"), N_("Close the other program")
     ),
@@ -115,6 +145,9 @@ _STORE = {
     "ST-303": Text(N_("There is no such record here"), N_("Check the record number")),
     "ST-304": Text(
         N_("The index of the records is damaged"), N_("Do not record; call the technician")
+    ),
+    "ST-305": Text(
+        N_("An entry of the log was refused: it may name a person"), N_("Call the technician")
     ),
 }
 
@@ -134,7 +167,7 @@ _SECURITY = {
     ),
     "SEC-201": Text(N_("A key of the station is missing"), N_("Call the technician")),
     "SEC-202": Text(
-        N_("Others may read a secret key of the station"),
+        N_("Others may read or change files of the station"),
         N_("Do not record; call the technician"),
     ),
     "SEC-203": Text(N_("A key of the station cannot be used"), N_("Call the technician")),

@@ -14,7 +14,8 @@ from typing import Final
 
 from drivers.errors import ProtocolError, Untrusted
 from drivers.sbi.answers import JsonObject, error_code, error_of, objects, text
-from drivers.sbi.chain import next_hash
+from drivers.sbi.chain import START, next_hash
+from drivers.sbi.evidence import keep_payload
 from drivers.sbi.jws import Token, decode_base64
 from drivers.sbi.protocol import PURPOSE, SPEC_VERSION, SUCCESS, Target, name_of
 from drivers.sbi.samples import sample_of
@@ -118,13 +119,11 @@ def _check_positions(tokens: list[Token], target: Target) -> None:
 def _open(items: list[JsonObject], tokens: list[Token], expected: Expectation) -> VerifiedAnswer:
     """Follow the hash chain over the records, then read them."""
     records = [_record(token) for token in tokens]
-    hashes = []
-    last = expected.previous_hash
+    hashes = [expected.previous_hash or START]
     for item, record in zip(items, records, strict=True):
-        last = next_hash(last, record)
-        if text(item, "hash").upper() != last:
+        hashes.append(next_hash(hashes[-1], record))
+        if text(item, "hash").upper() != hashes[-1]:
             raise CheckFailed(Check.HASH_CHAIN, "does not continue from the last verified hash")
-        hashes.append(last)
     device = expected.identity.digital_id
     source = f"{device.make} {device.model} {device.serial}"
     samples = tuple(
@@ -139,7 +138,9 @@ def _open(items: list[JsonObject], tokens: list[Token], expected: Expectation) -
         signers.pop(),
         expected.transaction_id,
         tuple(token.detached for token in tokens),
-        tuple(hashes),
+        tuple(hashes[1:]),
+        tuple(keep_payload(token, record) for token, record in zip(tokens, records, strict=True)),
+        tuple(hashes[:-1]),
     )
     return VerifiedAnswer(samples, attestation)
 

@@ -37,12 +37,18 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A verified token: its JSON object, its signer, and its detached form `header..signature`."""
+    """A verified token: its JSON object, its signer, and `compact`, the token as received."""
 
     payload: dict[str, object] = field(repr=False)
     signer_sha256: str
     signer_valid_until: datetime
-    detached: str = field(repr=False)
+    compact: str = field(repr=False)
+
+    @property
+    def detached(self) -> str:
+        """The token without its payload: `header..signature`."""
+        header, _, signature = self.compact.split(".")
+        return f"{header}..{signature}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def verify_token(token: str, trust: TrustStore, now: datetime) -> Token:
     try:
         signed = f"{header}.{payload}".encode("ascii")
         key.verify(decode_base64(signature), signed, PKCS1v15(), SHA256())
-        content = parse_object(decode_base64(payload))
+        content = parse_object(decode_base64(payload).decode("utf-8"))
     except InvalidSignature as error:
         raise BadToken("signature", "does not match") from error
     except ValueError as error:
@@ -127,7 +133,7 @@ def verify_token(token: str, trust: TrustStore, now: datetime) -> Token:
     if not trust.vouches_for(leaf, now):
         raise BadToken("certificate", "signer not issued by a root of this desk")
     fingerprint = hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
-    return Token(content, fingerprint, leaf.not_valid_after_utc, f"{header}..{signature}")
+    return Token(content, fingerprint, leaf.not_valid_after_utc, token)
 
 
 def _signer(header: str) -> x509.Certificate:

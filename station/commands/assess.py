@@ -12,6 +12,8 @@ import typer
 
 from drivers.positions import Finger, Slap
 from station.biometrics.codecs import UnreadableImage, read_image, to_grey
+from station.biometrics.fingers.thresholds import NFIQ2_FAILED
+from station.commands.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     from station.biometrics.codecs import Image
@@ -29,7 +31,11 @@ def run(
     *,
     as_json: bool,
 ) -> int:
-    """Judge each picture and print it; 0 when all are acceptable, 1 otherwise."""
+    """Judge each picture and print it.
+
+    Returns:
+        0 all are acceptable, 1 one is not, 2 one could not be read from its file at all.
+    """
     with ExitStack() as stack:
         judge = _judge_of(subject, Slap[slap.upper()], Finger(finger), ppi, stack)
         results = [_one(path, judge) for path in images]
@@ -38,16 +44,47 @@ def run(
     else:
         for result in results:
             typer.echo(_plain(result))
+    if not all(result["readable"] for result in results):
+        return 2
     return 0 if all(result["acceptable"] for result in results) else 1
 
 
 def _one(path: Path, judge: Callable[[Image], Json]) -> Json:
+    if reason := _why_not_readable(path):
+        return _unjudged(path, reason, readable=False)
     try:
-        image = read_image(path)
+        with quiet_stderr():
+            image = read_image(path)
     except UnreadableImage as error:
-        finding = {"acceptable": False, "findings": ["image.unreadable"]}
-        return {"image": str(path), "reason": error.reason} | finding
-    return {"image": str(path)} | judge(image)
+        return _unjudged(path, f"no usable picture: {error.reason}", readable=True)
+    return {"image": str(path), "readable": True} | _with_unrated(judge(image))
+
+
+def _why_not_readable(path: Path) -> str:
+    """Why the bytes of a file cannot be had, "" when they can."""
+    try:
+        if path.is_dir():
+            return "is a folder"
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        return (error.strerror or "cannot be opened").lower()
+
+
+def _unjudged(path: Path, reason: str, *, readable: bool) -> Json:
+    finding = {"acceptable": False, "findings": ["image.unreadable"]}
+    return {"image": str(path), "readable": readable, "reason": reason} | finding
+
+
+def _with_unrated(result: Json) -> Json:
+    """Say of a score that could not be computed that it is none: 255 looks like a very good one."""
+    for part in (result, *result.get("fingers", ())):
+        if part.get("nfiq2") == NFIQ2_FAILED:
+            part |= {"nfiq2": None, "unrated": True}
+        for measure in part.get("measures", ()):
+            if measure["name"] == "finger.nfiq2" and measure["value"] == NFIQ2_FAILED:
+                measure |= {"value": None, "unrated": True}
+    return result
 
 
 def _judge_of(
@@ -118,7 +155,7 @@ def _plain(result: Json) -> str:
 
 
 def _measure_line(measure: Json) -> str:
-    value = round(measure["value"], 3)
+    value = "unrated" if measure["value"] is None else f"{round(measure['value'], 3):g}"
     limit = "" if measure["limit"] is None else f"limit {measure['limit']:g}"
     name, unit = measure["name"], measure["unit"]
-    return f"  {name:<26} {value:>10g} {unit:<12} {limit:<14} {measure['source']}"
+    return f"  {name:<26} {value:>10} {unit:<12} {limit:<14} {measure['source']}"

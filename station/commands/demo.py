@@ -1,14 +1,11 @@
-"""`rekam demo`: the real station on a simulated desk, with a screen or without.
-
-Whoever sits at the simulated desk is numbered; the number of the resident in progress is kept
-beside the data, so that a demonstration killed in the middle goes on with the same person.
-"""
+"""`rekam demo`: the real station on a simulated desk, with a screen or without."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,44 +15,29 @@ import typer
 from platformdirs import user_state_path
 
 from station import config as configuration
-from station.commands.simulated_desk import SimulatedDesk, SimulationFailed, seat
+from station.commands.reporting import explain, sentences
+from station.commands.residents import Residents
+from station.commands.simulated_desk import SimulatedDesk
 from station.errors import StationError
 from station.recording.headless import GaveUp, HeadlessOperator
+from station.recording.session import SessionState
 from station.recording.station import RecordingStation
+from station.recording.view import StationView
 
 Build = Callable[[configuration.StationConfig], RecordingStation]
+OPEN = (
+    SessionState.IDENTIFY,
+    SessionState.CAPTURING,
+    SessionState.REVIEW,
+    SessionState.SUSPENDED,
+)
+TROUBLE = ("problem", "failed", "gave-up")
+"""Events that carry the code of what went wrong."""
 
 
 def demo_folder() -> Path:
     """Where a demonstration keeps its simulated desk and its records."""
     return user_state_path("rekam") / "demo"
-
-
-class Residents:
-    """Who is next: a number beside the data."""
-
-    def __init__(self, folder: Path, control: str) -> None:
-        self._file = folder / "resident-in-progress"
-        self._control = control
-
-    @property
-    def number(self) -> int:
-        """The resident in progress, from 1."""
-        try:
-            return int(self._file.read_text())
-        except (OSError, ValueError):
-            return 1
-
-    def take(self) -> None:
-        """Seat the resident in progress."""
-        seat(self._control, self.number)
-
-    def done(self) -> None:
-        """Note that the resident in progress is recorded."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        following = self._file.with_suffix(".new")
-        following.write_text(str(self.number + 1))
-        following.replace(self._file)
 
 
 class Printer:
@@ -68,6 +50,9 @@ class Printer:
     def __call__(self, event: str, facts: dict[str, Any]) -> None:
         """Print one event at once: a reader may act on "accepted"."""
         if self._as_json:
+            if event in TROUBLE:
+                message, action = sentences(facts["code"])
+                facts = facts | {"message": message, "action": action}
             line = json.dumps({"event": event} | facts)
         else:
             line = _plain(event, facts)
@@ -85,9 +70,45 @@ def _plain(event: str, facts: dict[str, Any]) -> str:
         case "sealed":
             size = f"{facts['size'] / 1000:.0f} kB"
             return f"  sealed   {facts['record']}  {size}  in {facts['seconds']:.1f} s"
+        case event if event in TROUBLE:
+            return f"{event} {explain(facts['code'], facts['detail'])}"
         case _:
             rest = "  ".join(f"{key} {value}" for key, value in facts.items())
             return f"{event} {rest}".rstrip()
+
+
+class Witness:
+    """Hears every event of the operator: tells it on, notes the recording, counts decisions."""
+
+    def __init__(
+        self, tell: Callable[[str, dict[str, Any]], None], who: Residents, station: RecordingStation
+    ) -> None:
+        self._tell = tell
+        self._who = who
+        self._station = station
+        self._statuses: Counter[str] = Counter()
+        self._totals: Counter[str] = Counter()
+
+    def __call__(self, event: str, facts: dict[str, Any]) -> None:
+        """Take one event, after it is durable."""
+        if event in ("started", "resumed"):
+            self._who.opened(facts["session"])
+        view = self._station.view
+        if view.steps:
+            # of the whole recording: a resumed one may have been decided about before
+            self._statuses = Counter(step.status for step in view.steps)
+        if event == "sealed":
+            self._totals += self._statuses
+            self._statuses = Counter()
+        self._tell(event, facts)
+
+    @property
+    def decisions(self) -> dict[str, int]:
+        """How often something else than a good capture went into the sealed records."""
+        return {
+            "exceptions": self._totals["excepted"],
+            "best-of-attempts": self._totals["best"],
+        }
 
 
 @contextmanager
@@ -121,32 +142,41 @@ def run_headless(
 async def _record_all(
     config: configuration.StationConfig, build: Build, residents: int, printer: Printer
 ) -> None:
-    if config.simulation is None:
-        raise SimulationFailed("the configuration names no simulated desk")
-    who = Residents(config.station.data, config.simulation.control)
+    who = Residents(config)
+    # before the station takes the store: it may have to be asked who was recorded
+    await asyncio.to_thread(who.take)
     station = build(config)
     try:
-        await asyncio.gather(station.open(), asyncio.to_thread(who.take))
-        operator = HeadlessOperator(station, printer, asyncio.sleep)
+        await station.open()
+        witness = Witness(printer, who, station)
+        operator = HeadlessOperator(station, witness, asyncio.sleep)
         for count in range(residents):
             if count:
                 await asyncio.to_thread(who.take)
             await operator.record()
             who.done()
-        printer("finished", {"residents": residents, "records": str(config.station.data)})
+        told = {"residents": residents, **witness.decisions, "records": str(config.station.data)}
+        printer("finished", told)
     finally:
         await station.close()
 
 
-async def next_resident(config: configuration.StationConfig) -> None:
-    """Seat whoever is next; called by the screens when a record is sealed or cancelled."""
-    if config.simulation is not None:
-        who = Residents(config.station.data, config.simulation.control)
-        who.done()
-        await asyncio.to_thread(who.take)
+class SeatedResidents:
+    """Residents for the screens: the first sits down now, the others when they are asked for."""
 
+    def __init__(self, config: configuration.StationConfig) -> None:
+        self._who = Residents(config) if config.simulation is not None else None
+        if self._who is not None:
+            self._who.take()
 
-def seat_current(config: configuration.StationConfig) -> None:
-    """Seat the resident in progress before the screens open."""
-    if config.simulation is not None:
-        Residents(config.station.data, config.simulation.control).take()
+    def seen(self, view: StationView) -> None:
+        """Note whose recording is open, from any view of the station."""
+        # a finished recording is still shown when the next resident sits there already
+        if self._who is not None and view.session_id and view.session in OPEN:
+            self._who.opened(view.session_id)
+
+    async def next(self) -> None:
+        """Seat whoever is next; for when a record is sealed or cancelled."""
+        if self._who is not None:
+            self._who.done()
+            await asyncio.to_thread(self._who.take)

@@ -94,6 +94,7 @@ EXCEPTION_REASONS = {
     Missing.AMPUTATED.value: N_("Missing (permanent)"),
     Missing.BANDAGED.value: N_("Bandage, cast or wound (temporary)"),
     Missing.DAMAGED.value: N_("Unreadable: worn skin, disease, stiff"),
+    Missing.NOT_CAPTURED.value: N_("Not captured: device missing or broken"),
 }
 """What `except_step` may be given; the codes are those of the record."""
 

@@ -33,6 +33,8 @@ class CaptureEvent(StrEnum):
     CAPTURED = "captured"
     NOT_CAPTURED = "not-captured"
     """Nobody came, the device refused or lied: no attempt is used up."""
+    NOT_JUDGED = "not-judged"
+    """Our own judgement failed: no attempt is used up."""
     DEVICE_LOST = "device-lost"
     GOOD = "good"
     POOR = "poor"
@@ -55,6 +57,7 @@ TRANSITIONS: Final[Mapping[tuple[CaptureState, CaptureEvent], CaptureState]] = {
     (_.ACQUIRE, _E.CAPTURED): _.ASSESS,
     (_.ACQUIRE, _E.NOT_CAPTURED): _.POSITION,
     (_.ACQUIRE, _E.DEVICE_LOST): _.PREPARE,
+    (_.ASSESS, _E.NOT_JUDGED): _.POSITION,
     (_.ASSESS, _E.GOOD): _.ACCEPTED,
     (_.ASSESS, _E.POOR): _.POSITION,
     (_.ASSESS, _E.EXHAUSTED): _.DECIDE,

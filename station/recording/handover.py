@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from station.records.content import (
     CapturingDevice,
     Codec,
     Decision,
+    Document,
     FaceImage,
     FingerImage,
     IrisImage,
@@ -78,6 +80,7 @@ def record_content(
         exceptions=_exceptions(progress),
         devices=_devices(progress),
         decisions=_decisions(progress),
+        documents=(_assessments(progress),),
         legal_basis=LEGAL_BASIS,
     )
 
@@ -93,15 +96,21 @@ def _attestations(step: AcceptedStep) -> list[Attestation]:
             level=row["level"],
             signer_sha256=row["signer_sha256"],
             transaction_id=row["transaction_id"],
-            tokens=(row["token"],) if row["token"] else (),
-            hashes=(row["hash"],) if row["hash"] else (),
+            tokens=(row["token"],),
+            payloads=(row["payload"],),
+            hashes=(row["hash"],),
+            previous_hashes=(row["previous_hash"],),
         )
         for row in rows
     ]
 
 
 def _captured_at(step: AcceptedStep) -> datetime:
-    return datetime.strptime(step.captured_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return _moment(step.captured_at)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def _finger(step: AcceptedStep, sample: KeptSample, attestation: Attestation) -> FingerImage:
@@ -151,7 +160,7 @@ def _face(step: AcceptedStep, sample: KeptSample, attestation: Attestation) -> F
         codec=_CODECS[sample.codec],
         width=sample.width,
         height=sample.height,
-        score=sample.score,
+        device_score=sample.device_score,
         attempts=step.attempts,
         device_serial=step.device.get("serial", ""),
         captured_at=_captured_at(step),
@@ -163,11 +172,14 @@ def _exceptions(progress: Progress) -> tuple[CaptureException, ...]:
     """What an excepted step leaves out: each of its fingers or eyes, by name."""
     left_out: list[CaptureException] = []
     for step in progress.done:
-        if step.decision != "excepted" or step.step is Step.VERIFICATION:
+        if step.decision != "excepted":
             continue
-        parts = SLAP_OF[step.step].fingers if step.step in SLAP_OF else tuple(Eye)
-        reason = Missing(step.reason) if step.reason in set(Missing) else Missing.DAMAGED
-        left_out += [CaptureException(part, reason) for part in parts]
+        parts: tuple[Finger | Eye, ...] = ()
+        if step.step in SLAP_OF:
+            parts = SLAP_OF[step.step].fingers
+        elif step.step is Step.IRISES:
+            parts = tuple(Eye)
+        left_out += [CaptureException(part, Missing(step.reason)) for part in parts]
     return tuple(left_out)
 
 
@@ -185,14 +197,47 @@ def _devices(progress: Progress) -> tuple[CapturingDevice, ...]:
 
 
 def _decisions(progress: Progress) -> tuple[Decision, ...]:
+    """Every choice against the usual course: the best of poor attempts, exceptions, reopenings."""
+    taken = [
+        (done.step, f"{done.decision}: {done.reason}", done.captured_at)
+        for done in progress.done
+        if done.decision != "accepted"
+    ]
+    taken += [(r.step, f"reopened: {r.reason}", r.at) for r in progress.reopened]
     return tuple(
         Decision(
-            step=step.step.value,
-            reason=f"{step.decision}: {step.reason}",
+            step=step.value,
+            reason=reason,
             operator=progress.operator,
             second_person="",
-            decided_at=_captured_at(step),
+            decided_at=_moment(at),
         )
-        for step in progress.done
-        if step.decision != "accepted"
+        for step, reason, at in taken
     )
+
+
+def _assessments(progress: Progress) -> Document:
+    """What our own measures said of everything kept, with names, limits and sources."""
+    steps = [
+        {
+            "step": done.step.value,
+            "decision": done.decision,
+            "reason": done.reason,
+            "attempts": done.attempts,
+            "captured_at": done.captured_at,
+            "device": dict(done.device),
+            "samples": [
+                {
+                    "position": sample.position,
+                    "attempt": sample.attempt,
+                    "device_score": sample.device_score,
+                    "sha256": sample.sha256,
+                    "assessment": assessment,
+                }
+                for sample, assessment in zip(done.samples, done.details, strict=True)
+            ],
+        }
+        for done in progress.done
+    ]
+    text = json.dumps({"card": progress.card, "steps": steps}, indent=1, sort_keys=True)
+    return Document("assessments.json", "application/json", text.encode())

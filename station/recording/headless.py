@@ -13,12 +13,13 @@ from typing import Any
 
 from drivers.clock import Clock, RealClock
 from station.domain.plan import Step
-from station.errors import ChoicesExhausted
+from station.errors import ChoicesExhausted, NoReference, SessionUnreadable
 from station.recording.capture import CaptureState
 from station.recording.policy import Option
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.recording.view import Problem, RecordView
+from station.records.content import Missing
 
 Report = Callable[[str, dict[str, Any]], None]
 """Called with the name of an event and its facts, after the event is durable."""
@@ -76,13 +77,8 @@ class HeadlessOperator:
         unfinished = station.view.unfinished
         self._reported, self._failures = 0, 0
         self._chosen.clear()
-        if unfinished:
-            await station.resume(unfinished[0])
-            self._stop_if_stuck(SessionState.IDLE)
-            self._reported = len(station.done)
-            kept = [step.step.value for step in station.done]
-            self._report("resumed", {"session": unfinished[0], "kept": kept})
-        else:
+        resumed = bool(unfinished) and await self._resume(unfinished[0])
+        if not resumed:
             await station.start()
             self._stop_if_stuck(SessionState.IDLE)
             self._report("started", {"session": station.view.session_id})
@@ -95,7 +91,20 @@ class HeadlessOperator:
         seconds = round(self._clock.monotonic() - started, 2)
         facts = {"record": record.record_id, "size": record.size, "sha256": record.sha256}
         self._report("sealed", facts | {"path": record.path, "seconds": seconds})
-        return Outcome(record, seconds, bool(unfinished))
+        return Outcome(record, seconds, resumed)
+
+    async def _resume(self, session_id: str) -> bool:
+        """Go on with a session; False when there is nothing in it to go on with."""
+        await self._station.resume(session_id)
+        problem = self._station.view.problem
+        if problem is not None and problem.code == SessionUnreadable.code:
+            self._report("problem", {"code": problem.code, "detail": problem.detail})
+            return False
+        self._stop_if_stuck(SessionState.IDLE)
+        self._reported = len(self._station.done)
+        kept = [step.step.value for step in self._station.done]
+        self._report("resumed", {"session": session_id, "kept": kept})
+        return True
 
     async def _next(self) -> None:
         station = self._station
@@ -129,7 +138,9 @@ class HeadlessOperator:
         before = station.view.attempt
         await station.capture()
         view = station.view
-        if view.problem is not None:
+        if view.problem is not None and view.problem.code == NoReference.code:
+            await station.except_step(Missing.NOT_CAPTURED.value)
+        elif view.problem is not None:
             await self._failed()
         elif view.attempt > before and view.step is not None:
             self._report("retry", {"step": view.step.value, "findings": list(view.findings)})
@@ -141,7 +152,8 @@ class HeadlessOperator:
         if not fresh:
             raise GaveUp(Problem(ChoicesExhausted.code, view.step.value if view.step else ""))
         self._chosen.add((view.step, fresh[0]))
-        await self._station.decide(fresh[0], "unattended")
+        reason = Missing.NOT_CAPTURED.value if fresh[0] is Option.EXCEPT else "unattended"
+        await self._station.decide(fresh[0], reason)
 
     async def _failed(self) -> None:
         self._failures += 1

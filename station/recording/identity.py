@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drivers.api import CardReader, Finger, read_only
+from drivers.api import CardReader, Finger, Image, read_only
 from drivers.errors import DeviceTimeout, NoCard
 from drivers.values import Sample
 from station.domain.biodata import Biodata
-from station.recording.attempt import Json
+from station.domain.plan import SLAP_OF
+from station.recording.attempt import Json, KeptSample
 from station.recording.judging import Judge
 from station.recording.progress import Progress
 
@@ -48,15 +49,32 @@ async def read_card(reader: CardReader) -> CardIdentification:
     return CardIdentification(Biodata.of("card", values), "", facts)
 
 
+def finger_of(progress: Progress, finger: Finger) -> KeptSample | None:
+    """The sample of `finger` from its slap; None when it was not captured."""
+    for step in progress.done:
+        if step.step in SLAP_OF:
+            for sample in step.samples:
+                if sample.position == finger:
+                    return sample
+    return None
+
+
 async def reference_finger(
     progress: Progress, finger: Finger, judge: Judge
 ) -> FingerTemplate | None:
     """The template of `finger` from its slap; None when it was not captured."""
+    kept = finger_of(progress, finger)
+    if kept is None:
+        return None
+    sample = Sample(finger, read_only(_pixels(kept)), kept.resolution_ppi)
+    return await judge.template(sample)
+
+
+def _pixels(kept: KeptSample) -> Image:
+    if kept.codec == "RAW":
+        import numpy as np
+
+        return np.frombuffer(kept.image_bytes, np.uint8).reshape(kept.height, kept.width).copy()
     from station.biometrics.codecs import decode
 
-    for step in progress.done:
-        for sample in step.samples:
-            if sample.position == finger and step.step.value in ("right_four", "left_four"):
-                image = read_only(decode(sample.image_bytes))
-                return await judge.template(Sample(finger, image, sample.resolution_ppi))
-    return None
+    return decode(kept.image_bytes)

@@ -7,14 +7,15 @@ The assessors are heavy to build (a forest, four networks) and some are bound to
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from drivers.positions import Eye, Finger, Slap
 from drivers.values import Capture, Sample, SlapRequest
+from drivers.worker import DaemonThread
+from station.errors import JudgeFailed
 from station.recording.attempt import Bar, Judgement
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from station.biometrics.measure import Measure
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+CLOSE_PATIENCE = 3.0
+"""Seconds that an assessment under way gets to end."""
 
 NFIQ2_FAILED = 255
 NO_FINGER = frozenset({"finger.empty", "finger.no-ridges", "finger.unrated"})
@@ -55,39 +60,46 @@ RANK_ORDER = (
 
 
 class Judge:
-    """Owns the assessors; `close` ends its threads."""
+    """Owns the assessors, each on the thread that made it; `close` is idempotent."""
 
     def __init__(self) -> None:
         self._fingers: FingerAssessor | None = None
         self._faces: FaceAssessor | None = None
-        self._finger_thread = ThreadPoolExecutor(1, thread_name_prefix="judge-fingers")
-        self._picture_thread = ThreadPoolExecutor(1, thread_name_prefix="judge-pictures")
+        self._finger_thread: DaemonThread | None = None
+        self._picture_thread: DaemonThread | None = None
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
+        await self.warm_up()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the threads after what they are doing; idempotent."""
-        self._finger_thread.shutdown(wait=True, cancel_futures=True)
-        self._picture_thread.shutdown(wait=True, cancel_futures=True)
-        if self._fingers is not None:
-            self._fingers.close()
-            self._fingers = None
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def warm_up(self) -> None:
-        """Load the models now, so that the first resident does not wait for them."""
+        """Start the threads and load the models now: the first resident shall not wait for them."""
+        if self._finger_thread is None:
+            self._finger_thread = DaemonThread("judge-fingers")
+            self._picture_thread = DaemonThread("judge-pictures")
         await asyncio.gather(
             self._on(self._finger_thread, self._finger_assessor),
             self._on(self._picture_thread, self._face_assessor),
         )
+
+    async def close(self) -> None:
+        """End the threads after what they are doing; one that hangs is left behind."""
+        fingers, self._finger_thread = self._finger_thread, None
+        pictures, self._picture_thread = self._picture_thread, None
+        if fingers is None or pictures is None:
+            return
+        closing = asyncio.wrap_future(fingers.submit(self._close_fingers))
+        fingers.stop()
+        pictures.stop()
+        await asyncio.wait({closing}, timeout=CLOSE_PATIENCE)
+
+    def _close_fingers(self) -> None:
+        if self._fingers is not None:
+            self._fingers.close()
+            self._fingers = None
 
     async def slap(self, capture: Capture, request: SlapRequest) -> tuple[Capture, Judgement]:
         """Judge the fingers of a slap; a whole-slap picture is cut into fingers first.
@@ -119,8 +131,19 @@ class Judge:
         """Judge each eye of an iris capture."""
         return await self._on(self._picture_thread, lambda: judge_irises(capture))
 
-    async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    async def _on(self, thread: DaemonThread | None, work: Callable[[], T]) -> T:
+        """Run `work` on a thread of ours.
+
+        Raises:
+            JudgeFailed: whatever went wrong there; the text names the type only.
+        """
+        if thread is None:
+            raise JudgeFailed("not started")
+        try:
+            return await asyncio.wrap_future(thread.submit(work))
+        except Exception as error:  # the border of the thread: a picture must not end the program
+            log.error("judging failed: %s", type(error).__name__)
+            raise JudgeFailed(type(error).__name__) from error
 
     def _finger_assessor(self) -> FingerAssessor:
         if self._fingers is None:

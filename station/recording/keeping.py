@@ -46,7 +46,7 @@ async def keep(
         device=_device(capture),
         attestation=_attestation([(attempt.capture, index) for attempt, index, _ in picked]),
         captured_at=iso_time(capture.captured_at),
-        details=chosen.judgement.details,
+        details=tuple(_details(attempt, index) for attempt, index, _ in picked),
     )
 
 
@@ -75,6 +75,12 @@ async def _best_finger(pick: Pick, attempts: Sequence[Attempt], judge: Judge) ->
             ):
                 best = candidate
     return best
+
+
+def _details(attempt: Attempt, index: int) -> Json:
+    """What was measured of one sample, and in which attempt."""
+    details = attempt.judgement.details
+    return {"attempt": attempt.number} | (details[index] if index < len(details) else {})
 
 
 def _template(pick: Pick) -> FingerTemplate | None:
@@ -128,6 +134,10 @@ def _device(capture: Capture) -> dict[str, str]:
     }
 
 
+def _nth(texts: Sequence[str], index: int) -> str:
+    return texts[index] if index < len(texts) else ""
+
+
 def _attestation(sources: Sequence[tuple[Capture, int]]) -> Json:
     """The proof of each sample; a finger taken from another attempt brings its own."""
     rows = []
@@ -138,8 +148,10 @@ def _attestation(sources: Sequence[tuple[Capture, int]]) -> Json:
                 "level": proof.level,
                 "signer_sha256": proof.signer_sha256,
                 "transaction_id": proof.transaction_id,
-                "token": proof.tokens[index] if index < len(proof.tokens) else "",
-                "hash": proof.hashes[index] if index < len(proof.hashes) else "",
+                "token": _nth(proof.tokens, index),
+                "payload": _nth(proof.payloads, index),
+                "hash": _nth(proof.hashes, index),
+                "previous_hash": _nth(proof.previous_hashes, index),
             }
         )
     return {"level": rows[0]["level"] if rows else "none", "samples": rows}

@@ -36,9 +36,10 @@ class Policy:
     """Limits of one site; defaults are the reference's working values."""
 
     max_attempts: int = 3
+    max_rounds: int = 2
+    """How often the attempts of a step may be used up before a decision is due (TR-03121-3)."""
     capture_timeout: float = 15.0
     """Seconds to wait for a hand, a face or an eye before the operator is asked."""
-    reconnect_attempts: int = 5
 
 
 def judge(attempts: Sequence[Attempt], policy: Policy) -> Verdict:
@@ -54,12 +55,18 @@ def best(attempts: Sequence[Attempt]) -> Attempt | None:
     return max(usable, key=lambda a: (a.judgement.rank, a.number), default=None)
 
 
-def options(step: Step, attempts: Sequence[Attempt]) -> tuple[Option, ...]:
-    """What may be chosen now; there is always at least one way on."""
+def options(
+    step: Step, attempts: Sequence[Attempt], *, may_repeat: bool = True
+) -> tuple[Option, ...]:
+    """What may be chosen now; there is always at least one way on.
+
+    The portrait has no exception, so it may always be repeated.
+    """
     offered: list[Option] = []
     if best(attempts) is not None:
         offered.append(Option.USE_BEST)
-    offered.append(Option.REPEAT)
+    if may_repeat or step is Step.PORTRAIT:
+        offered.append(Option.REPEAT)
     if step is Step.VERIFICATION:
         offered.append(Option.OTHER_INDEX)
     if step is not Step.PORTRAIT:

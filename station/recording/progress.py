@@ -6,9 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from station.domain.biodata import Biodata
-from station.domain.plan import CAPTURE_STEPS, Step
+from station.domain.plan import CAPTURE_STEPS, SLAP_OF, Step
+from station.errors import SessionUnreadable
 from station.recording.attempt import AcceptedStep, Json
 from station.recording.session import SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """A finished step that was taken back at the review; `at` is UTC as text."""
+
+    step: Step
+    reason: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Progress:
     biodata: Biodata | None = None
     card: Json = field(default_factory=dict, repr=False)
     done: tuple[AcceptedStep, ...] = ()
+    reopened: tuple[Reopening, ...] = ()
 
     @property
     def current(self) -> Step | None:
@@ -76,9 +87,9 @@ def identified(biodata: Biodata, card: Json) -> Json:
     }
 
 
-def reopened(step: Step, reason: str) -> Json:
+def reopened(step: Step, reason: str, at: str) -> Json:
     """The event that takes a finished step back for another capture."""
-    return {"event": "step-reopened", "step": step.value, "reason": reason}
+    return {"event": "step-reopened", "step": step.value, "reason": reason, "at": at}
 
 
 def apply(progress: Progress, event: Json, blobs: Sequence[bytes] = ()) -> Progress:
@@ -103,15 +114,34 @@ def apply(progress: Progress, event: Json, blobs: Sequence[bytes] = ()) -> Progr
             others = tuple(done for done in progress.done if done.step is not accepted.step)
             return replace(progress, done=(*others, accepted))
         case "step-reopened":
-            step = Step(event["step"])
-            return replace(progress, done=tuple(d for d in progress.done if d.step is not step))
+            return _reopen(progress, event)
         case other:
             raise ValueError(f"unknown journal event {other!r}")
 
 
+def _reopen(progress: Progress, event: Json) -> Progress:
+    """Drop the step, and with a slap also the verification: it proved the finger just dropped."""
+    step = Step(event["step"])
+    dropped = {step, Step.VERIFICATION} if step in SLAP_OF else {step}
+    return replace(
+        progress,
+        done=tuple(done for done in progress.done if done.step not in dropped),
+        reopened=(*progress.reopened, Reopening(step, event["reason"], event["at"])),
+    )
+
+
 def replay(session_id: str, entries: Iterable[tuple[Json, Sequence[bytes]]]) -> Progress:
-    """Rebuild a session from all its entries."""
+    """Rebuild a session from all its entries.
+
+    Raises:
+        SessionUnreadable: the journal does not begin as ours do, or is of another version.
+    """
     progress = Progress(session_id)
-    for event, blobs in entries:
-        progress = apply(progress, event, blobs)
+    try:
+        for event, blobs in entries:
+            progress = apply(progress, event, blobs)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SessionUnreadable(f"{session_id}: {type(error).__name__}") from error
+    if not progress.opened_at:
+        raise SessionUnreadable(f"{session_id}: it was never opened")
     return progress

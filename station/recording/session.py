@@ -73,20 +73,25 @@ TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], Transition]] = {
     (_.CAPTURING, _E.LAST_STEP_DONE): (_.REVIEW, (_DO.APPEND, _DO.AUDIT, _DO.STOP_PREVIEW)),
     (_.CAPTURING, _E.DEVICE_LOST): (_.SUSPENDED, (_DO.AUDIT,)),
     (_.SUSPENDED, _E.DEVICE_BACK): (_.CAPTURING, (_DO.AUDIT, _DO.PREPARE_STEP)),
-    (_.REVIEW, _E.STEP_REOPENED): (_.CAPTURING, (_DO.APPEND, _DO.PREPARE_STEP)),
-    (_.REVIEW, _E.SEALED): (_.SEALED, (_DO.SEAL, _DO.WIPE_JOURNAL)),
-    (_.SEALED, _E.CLOSED): (_.IDLE, (_DO.FORGET,)),
-    (_.CANCELLED, _E.CLOSED): (_.IDLE, (_DO.FORGET,)),
+    (_.REVIEW, _E.STEP_REOPENED): (
+        _.CAPTURING,
+        (_DO.APPEND, _DO.AUDIT, _DO.PREPARE_STEP),
+    ),
+    (_.REVIEW, _E.SEALED): (_.SEALED, (_DO.SEAL, _DO.WIPE_JOURNAL, _DO.FORGET)),
+    (_.SEALED, _E.CLOSED): (_.IDLE, ()),
+    (_.CANCELLED, _E.CLOSED): (_.IDLE, ()),
     **{
         (state, _E.CANCELLED): (
             _.CANCELLED,
-            (_DO.STOP_PREVIEW, _DO.WIPE_JOURNAL, _DO.AUDIT),
+            # audited before anything is destroyed: a crash in between leaves the session, not a gap
+            (_DO.STOP_PREVIEW, _DO.AUDIT, _DO.WIPE_JOURNAL, _DO.FORGET),
         )
         for state in (_.IDENTIFY, _.CAPTURING, _.SUSPENDED, _.REVIEW)
     },
     **{
         (state, _E.FAULT): (_.HALTED, (_DO.STOP_PREVIEW,))
-        for state in (_.IDENTIFY, _.CAPTURING, _.SUSPENDED, _.REVIEW)
+        for state in SessionState
+        if state is not _.HALTED
     },
 }
 """(state, event) to (next state, effects). HALTED has no way out but a restart of the program."""

@@ -1,7 +1,7 @@
 """The one loop that drives devices: commands in, table transitions, effects, a view out.
 
-A screen, the headless run and a test use the same object. Every command is a coroutine that returns
-when it is finished; whatever went wrong is in `view.problem`, with its code. Nothing is called
+A screen, the headless run and a test use the same object. Commands run one at a time and return
+when they are finished; whatever went wrong is in `view.problem`, with its code. Nothing is called
 accepted before the journal has it on the medium.
 """
 
@@ -9,130 +9,60 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+import re
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from drivers.api import Finger, Frame, State
-from drivers.clock import Clock, RealClock
 from drivers.device import Device
-from drivers.errors import Cancelled, DeviceError
-from drivers.values import Capture
+from drivers.errors import Cancelled, DeviceError, Untrusted
+from drivers.values import Capture, State
 from station.domain.biodata import Biodata
 from station.domain.nik import check_nik
-from station.domain.plan import CAPTURE_STEPS, Step
-from station.errors import IllegalTransition, StationError, StoreError
+from station.domain.plan import Step
+from station.errors import IllegalTransition, JudgeFailed, NoReference, StationError
 from station.recording import capture as capturing
 from station.recording import keeping, policy, progress, session
-from station.recording.attempt import AcceptedStep, Attempt, Json, iso_time
+from station.recording.attempt import AcceptedStep, Json, iso_time
 from station.recording.capture import CaptureEvent, CaptureState
-from station.recording.desk import DeskDevices, DeskLine
-from station.recording.handover import StationIdentity, record_content
 from station.recording.identity import read_card
-from station.recording.judging import Judge
-from station.recording.policy import Option, Policy, Verdict
+from station.recording.keeper import SessionKeeper
+from station.recording.policy import Option, Verdict
 from station.recording.progress import Entry, Progress
-from station.recording.session import Effect, SessionEvent, SessionState
-from station.recording.step_work import StepWork
-from station.recording.vault import Vault
-from station.recording.view import Problem, RecordView, StationView, step_views
-from station.records.content import new_record_id
-from station.records.errors import AuditBroken, StorageFailed, StoreDamaged
+from station.recording.session import SessionEvent, SessionState
+from station.recording.view import Problem
+from station.records.content import Missing, new_record_id
+from station.records.errors import RecordDamaged
 
-T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
+CLOSE_PATIENCE = 5.0
+"""Seconds that a command under way gets to end when the desk closes."""
+REASON = re.compile(r"[a-z][a-z-]{0,39}")
+"""A reason is a code: free text could carry personal data into the audit log."""
 
-FINISHED = (SessionState.SEALED, SessionState.CANCELLED)
-UNKNOWN_DISK = (StorageFailed, StoreDamaged, AuditBroken)
-"""After these nobody knows what is on the medium: the desk halts, a restart finds out."""
+
+def _command(
+    work: Callable[Concatenate[RecordingStation, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[RecordingStation, P], Coroutine[Any, Any, R]]:
+    """Let commands wait for each other: two at once would mix two residents."""
+
+    async def alone(self: RecordingStation, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        async with self.commands:
+            return await work(self, *args, **kwargs)
+
+    return update_wrapper(alone, work)
 
 
-class RecordingStation:
+class RecordingStation(SessionKeeper):
     """One desk. `open` first; then `start`, `identify_*`, `capture` ... `seal`; `close` last."""
 
-    def __init__(
-        self,
-        devices: DeskDevices,
-        judge: Judge,
-        vault: Vault,
-        identity: StationIdentity,
-        *,
-        plan: tuple[Step, ...] = CAPTURE_STEPS,
-        limits: Policy | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self._line = DeskLine(devices, self._changed)
-        self._judge = judge
-        self._vault = vault
-        self._identity = identity
-        self._plan = plan
-        self._limits = limits or Policy()
-        self._clock: Clock = clock or RealClock()
-        self._listeners: list[Callable[[StationView], None]] = []
-        self._state = SessionState.IDLE
-        self._capture: CaptureState | None = None
-        self._progress: Progress | None = None
-        self._attempts: list[Attempt] = []
-        self._work = StepWork(devices, judge, self._limits)
-        self._acquiring: asyncio.Future[Capture] | None = None
-        self._waiting: tuple[SessionEvent, Entry] | None = None
-        self._problem: Problem | None = None
-        self._unfinished: tuple[str, ...] = ()
-        self._record: RecordView | None = None
-        self._total = 0
+    _acquiring: asyncio.Future[Capture] | None = None
+    _interrupted = False
 
-    # ---------------------------------------------------------------- what others see
-
-    @property
-    def view(self) -> StationView:
-        """The present state as one immutable picture."""
-        known = self._progress
-        attempt = self._attempts[-1] if self._attempts else None
-        biodata = known.biodata if known else None
-        checked = check_nik(biodata.nik).nik if biodata else None
-        step = known.current if known and self._state is not SessionState.IDENTIFY else None
-        deciding = self._capture is CaptureState.DECIDE and step is not None
-        return StationView(
-            session=self._state,
-            capture=self._capture,
-            step=Step.IDENTIFY if self._state is SessionState.IDENTIFY else step,
-            session_id=known.session_id if known else "",
-            nik=checked.masked if checked else "",
-            biodata=tuple(biodata.values.items()) if biodata else (),
-            steps=step_views(known) if known else (),
-            attempt=len(self._attempts),
-            max_attempts=self._limits.max_attempts,
-            bars=attempt.judgement.bars if attempt else (),
-            findings=attempt.judgement.findings if attempt else (),
-            options=policy.options(step, self._attempts) if deciding and step else (),
-            verify_with=self._work.verify_with,
-            unsaved=self._waiting is not None,
-            problem=self._problem,
-            devices=self._line.view(),
-            unfinished=self._unfinished,
-            record=self._record,
-            records_total=self._total,
-            simulated=self._identity.simulated,
-        )
-
-    @property
-    def done(self) -> tuple[AcceptedStep, ...]:
-        """The steps that are durable, in the order in which they were finished."""
-        return self._progress.done if self._progress else ()
-
-    def subscribe(self, listener: Callable[[StationView], None]) -> Callable[[], None]:
-        """Call `listener` with a new view after every change; return the unsubscriber."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
-
-    def preview(self) -> Frame | None:
-        """The newest live picture of the step's device; None when there is none."""
-        step = self._progress.current if self._progress else None
-        if step is None or self._state is not SessionState.CAPTURING:
-            return None
-        return self._line.devices.of(step).latest()
-
-    # ---------------------------------------------------------------- commands
+    # ---------------------------------------------------------------- life of the desk
 
     async def open(self) -> None:
         """Take the store, look for unfinished sessions, bring up devices and models.
@@ -140,60 +70,75 @@ class RecordingStation:
         Raises:
             StationError: store or keys cannot be used; the desk must not record.
         """
-        await self._vault.open()
-        self._total = await self._vault.count()
-        self._unfinished = await self._vault.unfinished()
-        await self._line.connect_all()
-        await self._judge.warm_up()
+        health = await self._vault.open()
+        self._total, self._unfinished = health.records, health.unfinished
+        await asyncio.gather(self._line.connect_all(), self._judge.warm_up())
+        if health.damaged:
+            self._problem = Problem(RecordDamaged.code, ", ".join(health.damaged[:3]))
         self._changed()
 
+    @_command
     async def connect_devices(self) -> None:
         """Try every device again that is not connected."""
+        self._problem = None
         await self._line.connect_all()
         self._changed()
 
     async def close(self) -> None:
         """Release devices, threads and store; an open session stays in its journal."""
-        await self._line.close()
-        self._judge.close()
-        await self._vault.close()
+        self.interrupt()
+        try:
+            await asyncio.wait_for(self.commands.acquire(), CLOSE_PATIENCE)
+        except TimeoutError:
+            log.error("a command did not end in %s s", CLOSE_PATIENCE)
+        else:
+            self.commands.release()
+        for part in (self._line.close, self._judge.close, self._vault.close):
+            try:
+                await part()
+            except (DeviceError, StationError) as error:
+                log.error("closing failed: %s", error.code)
 
+    # ---------------------------------------------------------------- commands
+
+    @_command
     async def start(self) -> None:
         """Open the session of the next resident."""
-        if self._state in FINISHED:
-            await self._fire(SessionEvent.CLOSED)
-        session_id = new_record_id()
-        event = progress.opened(
-            session_id, self._plan, self._identity.operator, iso_time(self._clock.utc_now())
-        )
-        self._progress = Progress(session_id)
+        await self._leave_finished()
+        session.step(self._session.state, SessionEvent.OPENED)  # refuses before anything is touched
+        self._progress = Progress(new_record_id())
+        session_id = self._progress.session_id
+        now = iso_time(self._clock.utc_now())
+        event = progress.opened(session_id, self._plan, self._identity.operator, now)
         entry = Entry(event, audit={"session": session_id})
         if not await self._guarded(SessionEvent.OPENED, entry):
-            self._progress, self._waiting = None, None
-            self._changed()
+            await self._abandon()
 
+    @_command
     async def resume(self, session_id: str) -> None:
         """Go on with a session that a crash or a power cut left behind, at the same step."""
-        if self._state in FINISHED:
-            await self._fire(SessionEvent.CLOSED)
-        if self._state is not SessionState.IDLE:
-            raise IllegalTransition(f"session {self._state} cannot resume another")
+        await self._leave_finished()
+        if self._session.state is not SessionState.IDLE:
+            raise IllegalTransition(f"session {self._session.state} cannot resume another")
+        self._problem = None
         try:
-            entries = await self._vault.resume(session_id)
-            self._progress = progress.replay(session_id, entries)
-        except (StationError, ValueError, KeyError) as error:
-            await self._report(error)
+            known = progress.replay(session_id, await self._vault.resume(session_id))
+            await self._vault.audit("recording.resumed", {"session": session_id})
+        except StationError as error:
+            await self._vault.let_go()
+            self._report(error)
             return
         self._unfinished = tuple(s for s in self._unfinished if s != session_id)
-        self._state = self._progress.state
-        await self._vault.audit("recording.resumed", {"session": session_id})
-        if self._state is SessionState.CAPTURING:
+        self._progress, self._session.state = known, known.state
+        if self._session.state is SessionState.CAPTURING:
             await self._prepare_step()
         self._changed()
 
+    @_command
     async def identify_from_card(self) -> bool:
         """Read NIK and biodata from the card on the reader; True when the session is bound."""
         self._need(SessionState.IDENTIFY)
+        self._problem = None
         reader = self._line.devices.card
         if reader is None:
             return self._refuse(Problem("CARD-101"))
@@ -206,16 +151,22 @@ class RecordingStation:
             return self._refuse(Problem("CARD-102", reading.reason))
         return await self._identify(reading.biodata, reading.facts)
 
+    @_command
     async def identify_typed(self, nik: str, full_name: str = "") -> bool:
         """Take a typed NIK; True when the session is bound to it."""
         self._need(SessionState.IDENTIFY)
         return await self._identify(Biodata.of("typed", {"nik": nik, "full_name": full_name}), {})
 
+    @_command
     async def capture(self) -> None:
         """Capture the current step once and judge it."""
         self._need(SessionState.CAPTURING)
         step = self._current_step()
+        self._problem = None
         if self._capture is CaptureState.PREPARE and not await self._prepare_step():
+            return
+        if not self._work.can_verify(step, self._known()):
+            self._refuse(Problem(NoReference.code))
             return
         self._advance(CaptureEvent.TRIGGERED)
         try:
@@ -224,63 +175,65 @@ class RecordingStation:
             await self._device_failed(error, self._line.devices.of(step))
             return
         self._advance(CaptureEvent.CAPTURED)
-        taken, judgement = await self._work.assess(step, taken, self._known())
-        self._attempts.append(Attempt(len(self._attempts) + 1, taken, judgement))
-        await self._conclude(step)
+        try:
+            taken, judgement = await self._work.assess(step, taken, self._known())
+            self._attempts.add(taken, judgement)
+            await self._conclude(step)
+        except JudgeFailed as error:
+            self._advance(CaptureEvent.NOT_JUDGED)
+            await self._start_preview(step)
+            self._report(error)
 
     def interrupt(self) -> None:
         """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
         if self._acquiring is not None:
+            self._interrupted = True
             self._acquiring.cancel()
 
-    async def decide(self, option: Option, reason: str) -> None:
+    @_command
+    async def decide(self, option: Option, reason: str = "") -> None:
         """Choose one of `view.options` after the attempts were used up."""
         step = self._current_step()
-        if option not in policy.options(step, self._attempts):
+        if self._capture is not CaptureState.DECIDE or option not in self._attempts.options(step):
             raise IllegalTransition(f"{option} is not offered for {step}")
         if option is Option.EXCEPT:
-            await self.except_step(reason)
+            await self._except_step(step, reason)
         elif option is Option.USE_BEST:
-            chosen = policy.best(self._attempts)
-            if chosen is None:
-                raise IllegalTransition("no attempt can be used")
-            self._advance(CaptureEvent.USE_BEST)
-            await self._finish(
-                await keeping.keep(
-                    step,
-                    chosen,
-                    self._attempts,
-                    self._judge,
-                    decision="best-of-attempts",
-                    reason=reason,
-                )
-            )
+            await self._use_best(step, reason)
         else:
-            self._attempts.clear()
             if option is Option.OTHER_INDEX:
                 self._work.use_other_index()
+            self._attempts.next_round(same_finger=option is Option.REPEAT)
             self._advance(CaptureEvent.REPEAT)
             await self._start_preview(step)
 
+    @_command
     async def except_step(self, reason: str) -> None:
-        """End the current step without a sample; not offered for the portrait."""
-        step = self._current_step()
-        if step is Step.PORTRAIT:
-            raise IllegalTransition("the portrait has no exception")
-        self._advance(CaptureEvent.EXCEPT)
-        at = iso_time(self._clock.utc_now())
-        await self._finish(keeping.excepted(step, reason, len(self._attempts), at))
+        """End the current step without a sample; `reason` is a code of `Missing`."""
+        await self._except_step(self._current_step(), reason)
 
+    @_command
     async def reopen(self, step: Step, reason: str) -> None:
-        """Take a finished step back at the review; what was captured for it is dropped."""
-        event = progress.reopened(step, reason)
-        await self._guarded(SessionEvent.STEP_REOPENED, Entry(event))
+        """Take a finished step back at the review; what was captured for it is dropped.
 
+        A slap takes the verification with it: that proved a finger which is gone now.
+        """
+        self._need(SessionState.REVIEW)
+        if self._known().of(step) is None:
+            raise IllegalTransition(f"{step} is not finished")
+        at = iso_time(self._clock.utc_now())
+        event = progress.reopened(step, _code(reason), at)
+        detail = {"session": self._known().session_id, "step": step.value, "reason": reason}
+        await self._guarded(SessionEvent.STEP_REOPENED, Entry(event, audit=detail))
+
+    @_command
     async def save_again(self) -> None:
-        """Try once more to make an accepted step durable after the disk refused it."""
-        if self._waiting is not None:
-            await self._guarded(*self._waiting)
+        """Go on with what the disk refused, at the very effect that it refused."""
+        pending = self._session.pending
+        if pending is not None:
+            await self._guarded(pending.event, None)
 
+    @_command
     async def reconnect(self) -> bool:
         """Bring the lost device of a suspended session back; True when the step goes on."""
         self._need(SessionState.SUSPENDED)
@@ -293,88 +246,35 @@ class RecordingStation:
             SessionEvent.DEVICE_BACK, Entry({}, audit={"device": device.name})
         )
 
+    @_command
     async def seal(self) -> bool:
         """Seal and store the record; True when it is on the medium."""
         self._need(SessionState.REVIEW)
-        return await self._guarded(SessionEvent.SEALED)
+        return await self._guarded(SessionEvent.SEALED, Entry({}))
 
     async def cancel(self, reason: str) -> None:
         """End the session and destroy what was captured; the reason goes into the audit log."""
-        known = self._progress
-        detail = {"session": known.session_id if known else "", "reason": reason}
-        await self._guarded(SessionEvent.CANCELLED, Entry({}, audit=detail))
+        code = _code(reason)
+        self.interrupt()
+        async with self.commands:
+            known = self._progress
+            detail = {"session": known.session_id if known else "", "reason": code}
+            await self._guarded(SessionEvent.CANCELLED, Entry({}, audit=detail))
 
-    # ---------------------------------------------------------------- transitions and effects
-
-    async def _guarded(self, event: SessionEvent, entry: Entry | None = None) -> bool:
-        """Fire an event; a store that refuses leaves the state as it was and says so."""
-        try:
-            await self._fire(event, entry)
-        except UNKNOWN_DISK as error:
-            await self._fire(SessionEvent.FAULT)
-            await self._report(error)
-            return False
-        except StoreError as error:
-            if event in (SessionEvent.STEP_DONE, SessionEvent.LAST_STEP_DONE) and entry:
-                self._waiting = (event, entry)
-            await self._report(error)
-            return False
-        except StationError as error:
-            await self._report(error)
-            return False
-        self._waiting, self._problem = None, None
-        self._changed()
-        return True
-
-    async def _fire(self, event: SessionEvent, entry: Entry | None = None) -> None:
-        following, effects = session.step(self._state, event)
-        for effect in effects:
-            if effect is Effect.PREPARE_STEP:
-                self._state = following  # what was appended is durable: the state may be seen
-            await self._run(effect, event, entry or Entry({}))
-        self._state = following
-
-    async def _run(self, effect: Effect, event: SessionEvent, entry: Entry) -> None:
-        match effect:
-            case Effect.OPEN_JOURNAL:
-                await self._vault.begin(self._known().session_id)
-            case Effect.APPEND:
-                await self._vault.append(entry.event, entry.blobs)
-                self._progress = progress.apply(self._known(), entry.event, entry.blobs)
-            case Effect.AUDIT:
-                await self._vault.audit(f"recording.{event.value}", entry.audit or {})
-            case Effect.PREPARE_STEP:
-                await self._prepare_step()
-            case Effect.STOP_PREVIEW:
-                await self._work.stop_previews()
-            case Effect.SEAL:
-                await self._seal()
-            case Effect.WIPE_JOURNAL:
-                await self._vault.wipe()
-            case Effect.FORGET:
-                self._progress, self._capture, self._record = None, None, None
-                self._attempts.clear()
-
-    async def _seal(self) -> None:
-        content = record_content(self._known(), self._identity, self._clock.utc_now())
-        sealed = await self._vault.seal(content)
-        row = sealed.row
-        self._record = RecordView(row.record_id, row.size, row.sha256, str(sealed.path))
-        self._total = await self._vault.count()
+    # ---------------------------------------------------------------- one step
 
     async def _prepare_step(self) -> bool:
         """Bring the device of the current step up and start its live picture."""
         step = self._current_step()
-        self._attempts.clear()
+        if self._attempts.belong_to(step):
+            self._work.choose_finger(self._known())
         self._capture = CaptureState.PREPARE
-        self._work.verify_with = Finger.RIGHT_INDEX
         device = self._line.devices.of(step)
         await self._work.stop_previews(except_for=device)
         try:
             await self._line.ensure(device)
         except DeviceError as error:
-            self._refuse(Problem(error.code, error.detail))
-            return False
+            return self._refuse(Problem(error.code, error.detail))
         self._advance(CaptureEvent.PREPARED)
         await self._start_preview(step)
         return True
@@ -385,40 +285,64 @@ class RecordingStation:
         except DeviceError as error:
             self._problem = Problem(error.code, error.detail)
 
-    # ---------------------------------------------------------------- one capture
-
     async def _acquire(self, step: Step) -> Capture:
         """Capture once, as a task of its own that `interrupt` can end at any moment."""
+        self._interrupted = False
         acquiring = self._acquiring = asyncio.ensure_future(self._work.acquire(step))
         try:
             return await acquiring
         except asyncio.CancelledError:
-            if not acquiring.cancelled():
-                raise  # not the capture was cancelled, but whoever waits for it
+            if not self._interrupted:
+                raise  # somebody gave up waiting for the command, not for the hand
             raise Cancelled(self._line.devices.of(step).name) from None
         finally:
             self._acquiring = None
 
     async def _conclude(self, step: Step) -> None:
-        match policy.judge(self._attempts, self._limits):
+        match policy.judge(self._attempts.round, self._limits):
             case Verdict.ACCEPT:
+                chosen = self._attempts.round[-1]
+                accepted = await keeping.keep(step, chosen, self._attempts.all, self._judge)
                 self._advance(CaptureEvent.GOOD)
-                chosen = self._attempts[-1]
-                await self._finish(await keeping.keep(step, chosen, self._attempts, self._judge))
+                await self._finish(self._attempts.counted(accepted))
             case Verdict.RETRY:
-                self._problem = None
                 self._advance(CaptureEvent.POOR)
                 await self._start_preview(step)
                 self._changed()
             case Verdict.DECIDE:
-                self._problem = None
                 self._advance(CaptureEvent.EXHAUSTED)
-                self._changed()
+
+    async def _use_best(self, step: Step, reason: str) -> None:
+        chosen, code = policy.best(self._attempts.all), _code(reason)
+        if chosen is None:
+            raise IllegalTransition("no attempt can be used")
+        try:
+            accepted = await keeping.keep(
+                step,
+                chosen,
+                self._attempts.all,
+                self._judge,
+                decision="best-of-attempts",
+                reason=code,
+            )
+        except JudgeFailed as error:
+            self._report(error)
+            return
+        self._advance(CaptureEvent.USE_BEST)
+        await self._finish(self._attempts.counted(accepted))
+
+    async def _except_step(self, step: Step, reason: str) -> None:
+        if step is Step.PORTRAIT:
+            raise IllegalTransition("the portrait has no exception")
+        if reason not in set(Missing):
+            raise IllegalTransition("an exception needs one of the codes of `Missing`")
+        self._advance(CaptureEvent.EXCEPT)
+        at = iso_time(self._clock.utc_now())
+        await self._finish(keeping.excepted(step, reason, self._attempts.count, at))
 
     async def _finish(self, accepted: AcceptedStep) -> None:
         event, blobs = accepted.to_entry()
         after = progress.apply(self._known(), event, blobs)
-        last = after.current is None
         detail = {
             "session": after.session_id,
             "step": accepted.step.value,
@@ -427,23 +351,25 @@ class RecordingStation:
             "attempts": accepted.attempts,
             "samples": [sample.sha256 for sample in accepted.samples],
         }
+        last = after.current is None
         fired = SessionEvent.LAST_STEP_DONE if last else SessionEvent.STEP_DONE
         await self._guarded(fired, Entry(event, blobs, detail))
 
     async def _device_failed(self, error: DeviceError, device: Device) -> None:
-        lost = device.state in (State.LOST, State.CLOSED)
-        self._advance(CaptureEvent.DEVICE_LOST if lost else CaptureEvent.NOT_CAPTURED)
-        if lost:
-            await self._guarded(
-                SessionEvent.DEVICE_LOST,
-                Entry({}, audit={"device": device.name, "code": error.code}),
-            )
+        """A lost device suspends the session; any other failure costs no attempt."""
+        problem = Problem(error.code, error.detail)
+        detail: Json = {"device": device.name, "code": error.code}
+        if isinstance(error, Untrusted):
+            detail["check"] = error.check
+        if device.state in (State.LOST, State.CLOSED):
+            self._advance(CaptureEvent.DEVICE_LOST)
+            saved = await self._guarded(SessionEvent.DEVICE_LOST, Entry({}, audit=detail))
         else:
-            detail = {"device": device.name, "code": error.code, "detail": error.detail}
-            await self._vault.audit("capture.failed", detail)
+            self._advance(CaptureEvent.NOT_CAPTURED)
+            saved = await self._audited("capture.failed", detail)
             await self._start_preview(self._current_step())
-        self._problem = Problem(error.code, error.detail)
-        self._changed()
+        if saved:  # otherwise the disk's problem is the more urgent one
+            self._refuse(problem)
 
     # ---------------------------------------------------------------- small things
 
@@ -466,33 +392,8 @@ class RecordingStation:
         self._capture = capturing.step(self._capture, event)
         self._changed()
 
-    def _known(self) -> Progress:
-        if self._progress is None:
-            raise IllegalTransition("no session is open")
-        return self._progress
 
-    def _current_step(self) -> Step:
-        step = self._known().current
-        if step is None:
-            raise IllegalTransition("no step is open")
-        return step
-
-    def _need(self, state: SessionState) -> None:
-        if self._state is not state:
-            raise IllegalTransition(f"session {self._state}, needed {state}")
-
-    def _refuse(self, problem: Problem) -> bool:
-        self._problem = problem
-        self._changed()
-        return False
-
-    async def _report(self, error: Exception) -> None:
-        code = error.code if isinstance(error, StationError) else "ST-201"
-        detail = error.detail if isinstance(error, StationError) else type(error).__name__
-        log.error("%s: %s", code, type(error).__name__)
-        self._refuse(Problem(code, detail))
-
-    def _changed(self) -> None:
-        view = self.view
-        for listener in tuple(self._listeners):
-            listener(view)
+def _code(reason: str) -> str:
+    if not REASON.fullmatch(reason):
+        raise IllegalTransition("a reason is a code of small letters")
+    return reason

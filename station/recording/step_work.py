@@ -18,7 +18,7 @@ from drivers.errors import DeviceError, Unsupported
 from station.domain.plan import SLAP_OF, Step
 from station.recording.attempt import Judgement
 from station.recording.desk import DeskDevices
-from station.recording.identity import reference_finger
+from station.recording.identity import finger_of, reference_finger
 from station.recording.judging import Judge
 from station.recording.policy import Policy
 from station.recording.progress import Progress
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SERIAL_UPLOAD = 10.0
 """Seconds more for a single finger: its picture takes seven at 57600 baud."""
 NO_REFERENCE = "finger.no-reference"
+INDEX_FINGERS = (Finger.RIGHT_INDEX, Finger.LEFT_INDEX)
 
 
 class StepWork:
@@ -46,6 +47,17 @@ class StepWork:
         """Verify with the index finger of the other hand from now on."""
         right = self.verify_with is Finger.RIGHT_INDEX
         self.verify_with = Finger.LEFT_INDEX if right else Finger.RIGHT_INDEX
+
+    def choose_finger(self, progress: Progress) -> None:
+        """Verify with the right index finger when it was captured, else with the left one."""
+        held = {finger for finger in INDEX_FINGERS if finger_of(progress, finger) is not None}
+        self.verify_with = Finger.RIGHT_INDEX
+        if held == {Finger.LEFT_INDEX}:
+            self.verify_with = Finger.LEFT_INDEX
+
+    def can_verify(self, step: Step, progress: Progress) -> bool:
+        """False for a verification without anything to verify against."""
+        return step is not Step.VERIFICATION or finger_of(progress, self.verify_with) is not None
 
     def request(self, step: Step) -> SlapRequest | FingerRequest | IrisRequest | FaceRequest:
         """What is asked of the device of `step`."""
@@ -66,7 +78,7 @@ class StepWork:
     async def stop_previews(self, except_for: Device | None = None) -> None:
         """Stop every live picture but that of `except_for`; a failure is logged, nothing more."""
         devices = self._devices
-        for device in (devices.face, devices.scanner, devices.iris):
+        for device in (devices.face, devices.scanner, devices.iris, devices.verifier):
             if device is except_for or device.state is not State.READY:
                 continue
             try:

@@ -7,15 +7,19 @@ hold up the screen. Nothing here decides anything.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from drivers.worker import DaemonThread
+from station.errors import AcceptedLost, SessionUnreadable, StoreError
 from station.recording.attempt import Json
+from station.records.files import private_folder, storage_error
 from station.records.journal import Journal, find_unfinished
 from station.records.keys import StationKeys
+from station.records.rows import RecordState
 from station.records.store import RecordStore
 from station.records.writer import seal_and_store
 
@@ -24,6 +28,11 @@ if TYPE_CHECKING:
     from station.records.rows import StoredRecord
 
 T = TypeVar("T")
+Entries = list[tuple[Json, Sequence[bytes]]]
+log = logging.getLogger(__name__)
+
+CLOSE_PATIENCE = 10.0
+"""Seconds that a write under way gets to end; a hung medium must not keep the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,15 @@ class SealedRecord:
 
     row: StoredRecord
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """What the start found in the store."""
+
+    records: int
+    damaged: tuple[str, ...]
+    unfinished: tuple[str, ...]
 
 
 class Vault:
@@ -44,38 +62,47 @@ class Vault:
         self._keys: StationKeys | None = None
         self._store: RecordStore | None = None
         self._journal: Journal | None = None
-        self._closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vault")
+        self._thread: DaemonThread | None = None
 
-    async def open(self) -> None:
-        """Load the keys and take the store; raises what those raise."""
-        await self._on_thread(self._open)
+    async def open(self) -> StoreHealth:
+        """Load the keys, take the store, and look at what is there; raises what those raise."""
+        self._thread = DaemonThread("vault")
+        return await self._on_thread(self._open)
 
     async def close(self) -> None:
         """Close journal and store; the journal stays for the next start."""
-        if not self._closed:
-            self._closed = True
-            await self._on_thread(self._close)
-            self._thread.shutdown(wait=True)
-
-    async def unfinished(self) -> tuple[str, ...]:
-        """Ids of sessions that have a journal, oldest first."""
-        return await self._on_thread(self._unfinished)
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        closing = asyncio.wrap_future(thread.submit(self._close))
+        thread.stop()
+        await asyncio.wait({closing}, timeout=CLOSE_PATIENCE)
+        if closing.done() and (error := closing.exception()) is not None:
+            log.error("closing the store failed: %s", type(error).__name__)
 
     async def begin(self, session_id: str) -> None:
         """Check the space and create the journal of a new session."""
         await self._on_thread(lambda: self._begin(session_id))
 
-    async def resume(self, session_id: str) -> list[tuple[Json, Sequence[bytes]]]:
-        """Reopen the journal of a session and return its entries."""
+    async def resume(self, session_id: str) -> Entries:
+        """Reopen the journal of a session and return its entries.
+
+        Raises:
+            SessionUnreadable: there is none, or nothing was ever written into it (it is removed).
+            AcceptedLost: the audit log knows an accepted step that the journal does not hold.
+        """
         return await self._on_thread(lambda: self._resume(session_id))
+
+    async def let_go(self) -> None:
+        """Close the open journal and keep it for another try."""
+        await self._on_thread(self._close_journal)
 
     async def append(self, event: Json, blobs: Sequence[bytes] = ()) -> None:
         """Make one journal entry durable before returning."""
         await self._on_thread(lambda: self._open_journal().append(event, blobs))
 
     async def wipe(self) -> None:
-        """Destroy the journal of the current session."""
+        """Destroy the journal of the current session; nothing happens when none is open."""
         await self._on_thread(self._wipe)
 
     async def audit(self, event: str, detail: Json) -> None:
@@ -91,25 +118,64 @@ class Vault:
         return await self._on_thread(lambda: len(self._open_store().records()))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        if self._thread is None:
+            raise RuntimeError("the vault is not open")
+
+        def guarded() -> T:
+            try:
+                return work()
+            except OSError as error:
+                raise storage_error(error, str(error.filename or self._data)) from error
+
+        return await asyncio.wrap_future(self._thread.submit(guarded))
 
     @property
     def _journals(self) -> Path:
         return self._data / "journal"
 
-    def _open(self) -> None:
+    def _open(self) -> StoreHealth:
+        private_folder(self._data)
+        private_folder(self._journals)
         self._keys = self._load_keys(self._data / "keys")
         self._store = RecordStore(
             self._data / "records", station=self._station, signer=self._keys.signer
         )
+        records = self._store.records()
+        sound = {r.record_id for r in records if r.state is RecordState.SEALED}
+        return StoreHealth(
+            records=len(records),
+            damaged=tuple(r.record_id for r in records if r.state is RecordState.DAMAGED),
+            unfinished=self._clear_up(sound),
+        )
+
+    def _clear_up(self, sealed: set[str]) -> tuple[str, ...]:
+        """Remove journals whose record is sealed and sound; return the sessions that wait.
+
+        The power may go between the commit and the wiping of the journal. A journal whose record is
+        damaged is kept: it is the only copy.
+        """
+        waiting = []
+        for path in find_unfinished(self._journals):
+            session_id = path.name.rpartition(".")[0]
+            if session_id not in sealed:
+                waiting.append(session_id)
+                continue
+            try:
+                Journal.discard(path)
+            except StoreError as error:
+                log.error("a sealed session's journal could not be removed: %s", error.code)
+        return tuple(waiting)
 
     def _close(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._close_journal()
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def _open_store(self) -> RecordStore:
         if self._store is None:
@@ -126,36 +192,49 @@ class Vault:
             raise RuntimeError("no session is open")
         return self._journal
 
-    def _unfinished(self) -> tuple[str, ...]:
-        stored = {record.record_id for record in self._open_store().records()}
-        waiting = []
-        for path in find_unfinished(self._journals):
-            session_id = path.name.rpartition(".")[0]
-            if session_id in stored:
-                # sealed and committed, and then the power went before the journal was wiped
-                journal, _ = Journal.resume(path, self._open_keys().journal_key)
-                journal.wipe()
-            else:
-                waiting.append(session_id)
-        return tuple(waiting)
-
     def _begin(self, session_id: str) -> None:
+        self._close_journal()
         self._open_store().check_space()
         self._journal = Journal.create(self._journals, session_id, self._open_keys().journal_key)
 
-    def _resume(self, session_id: str) -> list[tuple[Json, Sequence[bytes]]]:
-        for path in find_unfinished(self._journals):
-            if path.name.rpartition(".")[0] == session_id:
-                self._journal, entries = Journal.resume(path, self._open_keys().journal_key)
-                return [(dict(entry.event), entry.blobs) for entry in entries]
-        raise LookupError(session_id)
+    def _resume(self, session_id: str) -> Entries:
+        self._close_journal()
+        paths = {p.name.rpartition(".")[0]: p for p in find_unfinished(self._journals)}
+        if session_id not in paths:
+            raise SessionUnreadable(f"{session_id}: no journal")
+        self._refuse_loss(session_id, paths[session_id])
+        self._journal, entries = Journal.resume(paths[session_id], self._open_keys().journal_key)
+        if not entries:
+            self._wipe()
+            raise SessionUnreadable(f"{session_id}: nothing was written; removed")
+        return [(dict(entry.event), entry.blobs) for entry in entries]
+
+    def _refuse_loss(self, session_id: str, path: Path) -> None:
+        """Compare with the audit log before the old file is replaced: it is the only evidence."""
+        entries = Journal.peek(path, self._open_keys().journal_key)
+        held = [str(entry.event.get("step")) for entry in entries]
+        for step in accepted_steps(self._open_store().audit_of(session_id)):
+            if step not in held:
+                raise AcceptedLost(f"{session_id}: {step}")
 
     def _wipe(self) -> None:
-        if self._journal is not None:
-            self._journal.wipe()
-            self._journal = None
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.wipe()
 
     def _seal(self, content: RecordContent) -> SealedRecord:
         store = self._open_store()
         stored = seal_and_store(content, self._open_keys(), store)
         return SealedRecord(stored, store.object_path(stored.record_id))
+
+
+def accepted_steps(rows: Sequence[tuple[str, Json]]) -> set[str]:
+    """What the audit log says of a session: the steps accepted and not taken back since."""
+    accepted: set[str] = set()
+    for event, detail in rows:
+        step = str(detail.get("step"))
+        if event in ("recording.step-done", "recording.last-step-done"):
+            accepted.add(step)
+        elif event == "recording.step-reopened":
+            accepted -= {step, "index_verification"}
+    return accepted

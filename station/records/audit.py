@@ -19,7 +19,7 @@ from drivers.clock import Clock
 from station.records.canonical import canonical
 from station.records.checkpoint import sign_checkpoint, verify_checkpoint
 from station.records.content import utc_text
-from station.records.errors import AuditBroken, SignatureInvalid, StructureInvalid
+from station.records.errors import AuditBroken, AuditRefused, SignatureInvalid, StructureInvalid
 from station.records.merkle import Frontier, unpack_frontier
 
 TABLES: Final = (
@@ -85,7 +85,7 @@ class AuditLog:
         """Add one row inside the caller's transaction and return its number, counted from 1.
 
         Raises:
-            ValueError: the entry looks like personal data.
+            AuditRefused: the entry looks like personal data.
             AuditBroken: the log cannot be continued.
         """
         frontier = self.frontier()
@@ -102,11 +102,19 @@ class AuditLog:
             }
         )
         if _NIK_LIKE.search(body.decode()):
-            raise ValueError("an audit entry holds something that looks like a NIK")
+            raise AuditRefused("an entry holds something that looks like a NIK")
         self._connection.execute(
             "INSERT INTO audit VALUES(?, ?, ?)", (sequence, body, frontier.append(body).packed)
         )
         return sequence
+
+    def mentioning(self, text: str) -> list[tuple[str, dict[str, object]]]:
+        """Give event and detail of every row whose body holds `text`, the oldest first."""
+        found = self._connection.execute(
+            "SELECT body FROM audit WHERE instr(body, ?) > 0 ORDER BY seq", (text.encode(),)
+        )
+        bodies = [json.loads(body) for (body,) in found]
+        return [(body["event"], body["detail"]) for body in bodies]
 
     def is_checkpoint_due(self) -> bool:
         """Whether `CHECKPOINT_INTERVAL` rows have no checkpoint yet."""

@@ -39,6 +39,8 @@ class Missing(StrEnum):
     AMPUTATED = "amputated"
     BANDAGED = "bandaged"
     DAMAGED = "damaged"
+    NOT_CAPTURED = "not-captured"
+    """Nothing is claimed about the person: the device was missing, or nobody decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,16 @@ class IrisImage:
 
 @dataclass(frozen=True, slots=True)
 class FaceImage:
-    """The portrait; `image_bytes` is the original that the camera compressed."""
+    """The portrait; `image_bytes` is the original that the camera compressed.
+
+    `device_score` (0 to 100) is the camera's own, None for a camera that rates nothing.
+    """
 
     image_bytes: bytes = field(repr=False)
     codec: Codec
     width: int
     height: int
-    score: int | None = None
+    device_score: int | None = None
     device_record: bytes | None = field(default=None, repr=False)
     attempts: int = 1
     device_serial: str = ""

@@ -17,6 +17,7 @@ from typing import Final
 from station.errors import StoreError
 from station.records import audit, rows
 from station.records.errors import DiskFull, StorageFailed, StoreDamaged
+from station.records.files import storage_error
 
 SCHEMA_VERSION: Final = 1
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -36,10 +37,16 @@ class Database:
             StoreDamaged: no database, of another schema, or failing its quick check.
             DiskFull, StorageFailed.
         """
-        # SQLite would create it readable by others; its own files take over these rights
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        try:
+            # SQLite would create it readable by others; its own files take over these rights
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise storage_error(error, str(path)) from error
         self.guard = threading.RLock()
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise storage_failure(error) from error
         self._unusable = ""
         try:
             for setting in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):

@@ -69,6 +69,12 @@ class StoreDamaged(StoreError):
     code = "ST-304"
 
 
+class AuditRefused(StoreError):
+    """An event holds something that looks like personal data; nothing of it was written."""
+
+    code = "ST-305"
+
+
 class RecordDamaged(IntegrityError):
     """The authentication tag of a sealed record does not match: changed or damaged."""
 
@@ -124,7 +130,7 @@ class KeyMissing(IntegrityError):
 
 
 class KeyExposed(IntegrityError):
-    """A secret key file or its folder may be read or written by other users."""
+    """Other users may read or write a secret key file or its folder, or write where records lie."""
 
     code = "SEC-202"
 

@@ -6,14 +6,18 @@ when the directory itself was synchronised.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from station.errors import StoreError
-from station.records.errors import DiskFull, StorageFailed
+from station.records.errors import DiskFull, KeyExposed, StorageFailed
 
+WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -108,6 +112,32 @@ def storage_error(error: OSError, what: str) -> StoreError:
     return DiskFull(detail) if is_no_space(error) else StorageFailed(detail)
 
 
+def private_folder(path: Path, forbidden: int = WRITABLE_BY_OTHERS) -> None:
+    """Make a folder for its owner only, or accept one that is there.
+
+    Raises:
+        KeyExposed: it exists and has a `forbidden` mode bit.
+        DiskFull, StorageFailed: it cannot be made, or there is something else.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_exposed(path, forbidden)
+    except OSError as error:
+        raise storage_error(error, str(path)) from error
+
+
+def refuse_exposed(path: Path, forbidden: int = OPEN_TO_OTHERS) -> None:
+    """Refuse a file or folder that lets other users in.
+
+    Raises:
+        KeyExposed: it has a `forbidden` mode bit.
+        OSError: it cannot be asked.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & forbidden:
+        raise KeyExposed(f"{path}: mode {mode:04o} lets other users in")
+
+
 def write_all(files: Files, descriptor: int, data: bytes, offset: int) -> None:
     """Write every byte of `data` at `offset`; one call of the system may take only a part."""
     remaining = memoryview(data)
@@ -123,7 +153,7 @@ def create_durable(files: Files, target: Path, temporary: Path, data: bytes) -> 
     The folder is NOT synchronised: the caller does that once for all files it made there.
 
     Raises:
-        DiskFull, StorageFailed: nothing is left behind under either name.
+        DiskFull, StorageFailed: nothing is left behind under either name, unless the medium fails.
     """
     descriptor = -1
     try:
@@ -135,7 +165,10 @@ def create_durable(files: Files, target: Path, temporary: Path, data: bytes) -> 
     except OSError as error:
         # an open descriptor would keep the space of the removed file taken
         if descriptor >= 0:
-            files.close(descriptor)
-        files.unlink(temporary)
-        raise storage_error(error, target.name) from error
+            with contextlib.suppress(OSError):
+                files.close(descriptor)
+        # the first error is the one to tell; the next start removes what is left
+        with contextlib.suppress(OSError):
+            files.unlink(temporary)
+        raise storage_error(error, str(target)) from error
     return descriptor

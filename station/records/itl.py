@@ -40,8 +40,18 @@ COMPRESSION: Final[dict[Codec, str]] = {
 """Codes of CGA, ANSI/NIST-ITL table 15."""
 
 # 14.018 AMP: XX amputated, UP unable to print; 17.028 DME: MA missing, UC unable to capture
-_AMPUTATION = {Missing.AMPUTATED: "XX", Missing.BANDAGED: "UP", Missing.DAMAGED: "UP"}
-_EYE_MISSING = {Missing.AMPUTATED: "MA", Missing.BANDAGED: "UC", Missing.DAMAGED: "UC"}
+_AMPUTATION: Final = {
+    Missing.AMPUTATED: "XX",
+    Missing.BANDAGED: "UP",
+    Missing.DAMAGED: "UP",
+    Missing.NOT_CAPTURED: "UP",
+}
+_EYE_MISSING: Final = {
+    Missing.AMPUTATED: "MA",
+    Missing.BANDAGED: "UC",
+    Missing.DAMAGED: "UC",
+    Missing.NOT_CAPTURED: "UC",
+}
 # 14.024 FQM: owner and product of the algorithm in the IBIA registry, NIST and its NFIQ 2
 _NFIQ2_OWNER, _NFIQ2_PRODUCT = "000F", "0002"
 
@@ -49,7 +59,10 @@ _Items = str | list[list[str]]
 
 
 def build(content: RecordContent) -> bytes:
-    """Build the record; order: face, fingers as given, irises, missing eyes.
+    """Build the record; order: face, fingers as given, missing fingers, irises, missing eyes.
+
+    A finger left out is listed in 14.018 of its slap, and in a Type-14 record of its own, without
+    an image, when there is no such slap.
 
     Raises:
         ValueError: a code that must be ASCII is not.
@@ -65,6 +78,7 @@ def build(content: RecordContent) -> bytes:
     if content.face is not None:
         records.append(_face(content.face, content))
     records += [_finger(finger, content) for finger in content.fingers]
+    records += _missing_alone(content)
     records += [_iris(iris, content) for iris in content.irises]
     records += _missing_eyes(content)
     for idc, record in enumerate(records):
@@ -157,6 +171,22 @@ def _missing_fingers(finger: FingerImage, content: RecordContent) -> list[list[s
         for exception in content.exceptions
         if isinstance(exception.position, Finger) and exception.position in finger.position.fingers
     ]
+
+
+def _missing_alone(content: RecordContent) -> Iterator[nistitl.AsciiRecord]:
+    """Records of missing fingers outside every slap; fields about an image are absent."""
+    slaps = [f.position for f in content.fingers if isinstance(f.position, Slap)]
+    stated = {finger for slap in slaps for finger in slap.fingers}
+    for exception in content.exceptions:
+        if isinstance(exception.position, Finger) and exception.position not in stated:
+            position = str(int(exception.position))
+            fields: dict[int, _Items] = {
+                4: _code(content.station),
+                5: _date(content.created_at),
+                13: position,
+                18: [[position, _AMPUTATION[exception.reason]]],
+            }
+            yield _record(14, fields, None)
 
 
 def _scores(finger: FingerImage) -> Iterator[tuple[int, int]]:

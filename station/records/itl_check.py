@@ -46,8 +46,11 @@ MANDATORY: Final[Mapping[int, tuple[int, ...]]] = {
     14: (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 999),
     17: (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 999),
 }
-"""Fields that must be there and not empty; a missing eye (17.028) has 2 to 5 only."""
+"""Fields that must be there and not empty; what is missing has no image to describe."""
 MISSING_EYE: Final = (2, 3, 4, 5, 28)
+MISSING_FINGER: Final = (2, 4, 5, 13, 18)
+AMPUTATION_CODES: Final = frozenset({"XX", "UP"})
+"""14.018: amputated, unable to print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def _absent(record: ItlRecord) -> Iterator[str]:
     mandatory = MANDATORY.get(record.kind, ())
     if record.kind == 17 and 28 in record.fields:
         mandatory = MISSING_EYE
+    if _is_missing_finger(record):
+        mandatory = MISSING_FINGER
     for number in mandatory:
         if number == _IMAGE_FIELD:
             present = bool(record.image)
@@ -177,7 +182,33 @@ def _head_problems(records: list[ItlRecord]) -> Iterator[str]:
         yield "2.003 does not repeat the record id of 1.009"
 
 
+def _is_missing_finger(record: ItlRecord) -> bool:
+    """Whether a Type-14 record states a missing finger instead of showing one."""
+    fingers = {str(int(finger)) for finger in Finger}
+    return record.kind == 14 and record.text(13) in fingers and 18 in record.fields
+
+
+def _missing_finger_problems(record: ItlRecord) -> Iterator[str]:
+    if [row[:1] for row in record.fields[18]] != [(record.text(13),)]:
+        yield "14.018 AMP names another finger than 14.013 FGP"
+    if record.image is not None:
+        yield "the image shows a finger that 14.018 AMP states as missing"
+    unfitting = sorted(set(record.fields) - {1, *MISSING_FINGER})
+    if unfitting:
+        yield f"field 14.{unfitting[0]:03d} describes an image that is not there"
+
+
+def _amputation_problems(record: ItlRecord) -> Iterator[str]:
+    for row in record.fields.get(18, ()):
+        if len(row) != 2 or row[1] not in AMPUTATION_CODES:
+            yield "14.018 AMP is no pair of finger and code"
+
+
 def _finger_problems(record: ItlRecord) -> Iterator[str]:
+    yield from _amputation_problems(record)
+    if _is_missing_finger(record):
+        yield from _missing_finger_problems(record)
+        return
     known = {str(int(position)) for position in (*Finger, *Slap)}
     if record.text(13) not in known:
         yield "14.013 FGP is no finger position of this profile"

@@ -20,9 +20,12 @@ from station.records.errors import (
 )
 from station.records.files import (
     DISK,
+    WRITABLE_BY_OTHERS,
     Files,
     create_durable,
     is_no_space,
+    private_folder,
+    refuse_exposed,
     storage_error,
     write_all,
 )
@@ -32,6 +35,7 @@ from station.records.frames import (
     Entry,
     FrameCipher,
     Header,
+    Reading,
     encode_entry,
     parse_header,
     read_frames,
@@ -39,6 +43,7 @@ from station.records.frames import (
 
 CONTENT_KEY_BYTES = 32
 _NAME = re.compile(rf"({SESSION_ID.pattern})\.(\d{{1,10}})")
+_TEMPORARY_NAME = re.compile(rf"\.{_NAME.pattern}\.tmp")
 
 
 class Journal:
@@ -90,11 +95,12 @@ class Journal:
         Raises:
             ValueError: the session id cannot be a file name.
             JournalExists: the session has one already.
+            KeyExposed: other users may write in `folder`.
             DiskFull, StorageFailed: nothing was created.
         """
         if not SESSION_ID.fullmatch(session_id):
             raise ValueError("a session id is 1 to 64 letters, digits, '-' or '_'")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         if _generations(folder, session_id):
             raise JournalExists(f"{folder}: session has a journal")
         return cls._write_generation(folder, session_id, 0, key, [], files)
@@ -106,26 +112,13 @@ class Journal:
         Raises:
             JournalDamaged: damaged before its end; every file is left as it was.
             JournalKeyWrong: `key` does not open it.
+            KeyExposed: other users may write in its folder.
             DiskFull, StorageFailed: the old generation is left as it was.
         """
         folder, session_id = path.parent, path.name.rpartition(".")[0]
-        newest = _generations(folder, session_id)[-1:] or [path]
-        try:
-            data = newest[0].read_bytes()
-        except OSError as error:
-            raise storage_error(error, newest[0].name) from error
-        header = parse_header(data)
-        if header.session_id != session_id:
-            raise JournalDamaged(f"{newest[0].name}: the header names another session")
-        try:
-            content_key = aes_key_unwrap(key, header.wrapped_key)
-        except InvalidUnwrap as error:
-            raise JournalKeyWrong(newest[0].name) from error
-        reading = read_frames(data, len(header.data), FrameCipher(header, content_key))
-        generation = int(newest[0].name.rpartition(".")[2]) + 1
-        journal = cls._write_generation(
-            folder, header.session_id, generation, key, reading.entries, files
-        )
+        newest, reading = _read_newest(path, key)
+        generation = int(newest.name.rpartition(".")[2]) + 1
+        journal = cls._write_generation(folder, session_id, generation, key, reading.entries, files)
         journal.torn_bytes = reading.torn_bytes
         try:
             _remove(files, folder, _generations(folder, session_id)[:-1])
@@ -133,6 +126,11 @@ class Journal:
             journal.close()
             raise
         return journal, reading.entries
+
+    @staticmethod
+    def peek(path: Path, key: bytes) -> list[Entry]:
+        """Read the entries of a journal and change nothing; raises as `resume`."""
+        return _read_newest(path, key)[1].entries
 
     @classmethod
     def _write_generation(
@@ -218,10 +216,28 @@ class Journal:
             StorageFailed: the files may still be there.
         """
         self.close()
-        session_id = self.session_id
-        leftovers = list(self._path.parent.glob(f".{session_id}.*.tmp"))
-        folder = self._path.parent
-        _remove(self._files, folder, _generations(folder, session_id) + leftovers)
+        self.discard(self._path, self._files)
+
+    @staticmethod
+    def discard(path: Path, files: Files = DISK) -> None:
+        """Delete every generation of the journal at `path` without reading it or needing its key.
+
+        For a session whose record is sealed already, however damaged its journal may be.
+
+        Raises:
+            ValueError: `path` is no journal's.
+            StorageFailed: the files may still be there.
+        """
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise ValueError("a journal is named <session id>.<generation>")
+        folder, session_id = path.parent, match[1]
+        unfinished = [
+            found
+            for found in _entries(folder)
+            if (name := _TEMPORARY_NAME.fullmatch(found.name)) and name[1] == session_id
+        ]
+        _remove(files, folder, _generations(folder, session_id) + unfinished)
 
 
 def _remove(files: Files, folder: Path, paths: Sequence[Path]) -> None:
@@ -233,10 +249,33 @@ def _remove(files: Files, folder: Path, paths: Sequence[Path]) -> None:
         raise StorageFailed(f"{folder.name}: cannot remove a journal") from error
 
 
+def _read_newest(path: Path, key: bytes) -> tuple[Path, Reading]:
+    """Read the newest generation of the session to which `path` belongs."""
+    folder, session_id = path.parent, path.name.rpartition(".")[0]
+    newest = (_generations(folder, session_id)[-1:] or [path])[0]
+    try:
+        refuse_exposed(folder, WRITABLE_BY_OTHERS)
+        data = newest.read_bytes()
+    except OSError as error:
+        raise storage_error(error, newest.name) from error
+    header = parse_header(data)
+    if header.session_id != session_id:
+        raise JournalDamaged(f"{newest.name}: the header names another session")
+    try:
+        content_key = aes_key_unwrap(key, header.wrapped_key)
+    except InvalidUnwrap as error:
+        raise JournalKeyWrong(newest.name) from error
+    return newest, read_frames(data, len(header.data), FrameCipher(header, content_key))
+
+
 def find_unfinished(folder: Path) -> list[Path]:
-    """List the newest generation of every journal in `folder`, oldest session id first."""
+    """List the newest generation of every journal in `folder`, oldest session id first.
+
+    Raises:
+        StorageFailed: there is a folder, but it cannot be listed.
+    """
     newest: dict[str, tuple[int, Path]] = {}
-    for path in folder.glob("*.*") if folder.is_dir() else ():
+    for path in _entries(folder):
         if match := _NAME.fullmatch(path.name):
             candidate = (int(match[2]), path)
             newest[match[1]] = max(newest.get(match[1], candidate), candidate)
@@ -246,7 +285,17 @@ def find_unfinished(folder: Path) -> list[Path]:
 def _generations(folder: Path, session_id: str) -> list[Path]:
     """All files of one session, the oldest generation first."""
     found = []
-    for path in folder.glob(f"{session_id}.*"):
+    for path in _entries(folder):
         if (match := _NAME.fullmatch(path.name)) and match[1] == session_id:
             found.append((int(match[2]), path))
     return [path for _, path in sorted(found)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in `folder`, nothing when it is not there yet."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise storage_error(error, str(folder)) from error

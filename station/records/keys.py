@@ -7,7 +7,6 @@ certificates only. Custody here is `file`; a TPM or a token would replace `load_
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,20 +19,26 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from station.records.errors import (
     CertificateExpired,
-    KeyExposed,
     KeyMismatch,
     KeyMissing,
     KeyUnsuitable,
     StorageFailed,
 )
-from station.records.files import DISK, Files, create_durable, storage_error
+from station.records.files import (
+    DISK,
+    OPEN_TO_OTHERS,
+    Files,
+    create_durable,
+    private_folder,
+    refuse_exposed,
+    storage_error,
+)
 from station.records.journal import find_unfinished
 
 JOURNAL_KEY_BYTES: Final = 32
 JOURNAL_KEY_NAME: Final = "journal.key"
 MIN_RSA_BITS: Final = 3072
 """Smallest RSA modulus for secrets kept beyond 2030, NIST SP 800-57 part 1."""
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 RecipientKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -76,6 +81,7 @@ class StationKeys:
 
         Raises:
             KeyMissing, KeyExposed, KeyUnsuitable, CertificateExpired, KeyMismatch.
+            DiskFull, StorageFailed: the journal key cannot be made.
         """
         if not recipients:
             raise KeyMissing("no recipient certificate: nobody could open a record")
@@ -92,15 +98,14 @@ def load_journal_key(folder: Path, files: Files = DISK) -> bytes:
     Raises:
         KeyExposed: folder or file are open to other users.
         KeyUnsuitable: the file has another size.
-        DiskFull, StorageFailed: the key could not be written.
+        KeyMissing: the file cannot be read.
+        DiskFull, StorageFailed: folder or key could not be made.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _refuse_exposed(folder)
+    private_folder(folder, OPEN_TO_OTHERS)
     path = folder / JOURNAL_KEY_NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         _write_journal_key(path, files)
-    _refuse_exposed(path)
-    key = _read(path)
+    key = _read_secret(path)
     if len(key) != JOURNAL_KEY_BYTES:
         raise KeyUnsuitable(f"{path}: {len(key)} bytes, expected {JOURNAL_KEY_BYTES}")
     return key
@@ -135,8 +140,7 @@ def load_signer(key_path: Path, certificate_path: Path, now: datetime) -> Signer
     Raises:
         KeyMissing, KeyExposed, KeyUnsuitable, CertificateExpired, KeyMismatch.
     """
-    data = _read(key_path)
-    _refuse_exposed(key_path)
+    data = _read_secret(key_path)
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError) as error:
@@ -186,8 +190,7 @@ def load_recipient_key(path: Path) -> RecipientKey:
     Raises:
         KeyMissing, KeyExposed, KeyUnsuitable.
     """
-    data = _read(path)
-    _refuse_exposed(path)
+    data = _read_secret(path)
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError) as error:
@@ -209,10 +212,12 @@ def _read(path: Path) -> bytes:
         raise KeyMissing(f"{path}: {error.strerror}") from error
 
 
-def _refuse_exposed(path: Path) -> None:
-    status = path.stat()
-    if status.st_mode & _OTHERS:
-        raise KeyExposed(f"{path}: mode {stat.S_IMODE(status.st_mode):04o} lets other users in")
+def _read_secret(path: Path) -> bytes:
+    try:
+        refuse_exposed(path)
+    except OSError as error:
+        raise KeyMissing(f"{path}: {error.strerror}") from error
+    return _read(path)
 
 
 def _refuse_expired(certificate: x509.Certificate, path: Path, now: datetime) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.positions import Eye
 from station.records.canonical import canonical
-from station.records.content import BiometricImage, FaceImage, FingerImage, RecordContent, utc_text
+from station.records.content import BiometricImage, FingerImage, RecordContent, utc_text
 from station.records.errors import StructureInvalid
 from station.records.parts import Part, device_part_path
 
@@ -176,7 +176,7 @@ def _capture(image: BiometricImage) -> CaptureEntry:
         device_serial=image.device_serial,
         attempts=image.attempts,
         nfiq2=image.nfiq2 if isinstance(image, FingerImage) else None,
-        device_score=image.score if isinstance(image, FaceImage) else image.device_score,
+        device_score=image.device_score,
     )
 
 

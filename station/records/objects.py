@@ -27,10 +27,15 @@ class SealedObjects:
         self._files = files
 
     def prepare(self) -> None:
-        """Make all folders, durable once, so that a commit needs to synchronise one folder only."""
-        existing = {path.name for path in self._folder.iterdir()} if self._folder.exists() else ()
-        missing = [name for name in (f"{n:02x}" for n in range(256)) if name not in existing]
+        """Make all folders, durable once, so that a commit needs to synchronise one folder only.
+
+        Raises:
+            DiskFull, StorageFailed.
+        """
         try:
+            folder = self._folder
+            existing = {path.name for path in folder.iterdir()} if folder.exists() else ()
+            missing = [name for name in (f"{n:02x}" for n in range(256)) if name not in existing]
             self._quarantine.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in missing:
                 (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +43,11 @@ class SealedObjects:
                 self._files.sync_folder(self._folder)
                 self._files.sync_folder(self._folder.parent)
         except OSError as error:
-            raise storage_error(error, self._folder.name) from error
+            raise storage_error(error, str(self._folder)) from error
+
+    def count(self) -> int:
+        """How many sealed records lie here, with or without a row."""
+        return sum(1 for _ in self._folder.glob(f"??/*{SEALED_SUFFIX}"))
 
     def path(self, record_id: str, suffix: str = SEALED_SUFFIX) -> Path:
         """Return where a file of a record lies."""

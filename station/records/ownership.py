@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from station.records.errors import StoreOwned
+from station.records.files import storage_error
 
 
 class OwnerLock:
@@ -21,17 +22,20 @@ class OwnerLock:
 
         Raises:
             StoreOwned: another process, or another opener in this one, has it.
+            DiskFull, StorageFailed: the file cannot be made or locked.
         """
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            text = os.pread(descriptor, 20, 0)
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise storage_error(error, str(path)) from error
+        try:
+            _lock(descriptor, path)
+        except OSError as error:
             os.close(descriptor)
-            pid = int(text) if text.isdigit() else 0
-            raise StoreOwned(f"process {pid} has {path.parent.name} open", pid) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            raise storage_error(error, str(path)) from error
+        except StoreOwned:
+            os.close(descriptor)
+            raise
         return cls(descriptor)
 
     def release(self) -> None:
@@ -39,3 +43,14 @@ class OwnerLock:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        text = os.pread(descriptor, 20, 0)
+        pid = int(text) if text.isdigit() else 0
+        raise StoreOwned(f"process {pid} has {path.parent.name} open", pid) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)

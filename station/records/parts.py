@@ -75,7 +75,11 @@ def _is_plain_name(name: str) -> bool:
 
 
 def _attestations(content: RecordContent) -> bytes:
-    """What the devices signed about each capture, so that the proof can be repeated centrally."""
+    """What the devices signed about each capture, so that the proof can be repeated centrally.
+
+    Token, payload and the device's record of the same label make the signed token again
+    (`drivers.sbi.evidence.rebuild_token`); previous hash and record make the hash.
+    """
     return canonical(
         [
             {
@@ -85,6 +89,8 @@ def _attestations(content: RecordContent) -> bytes:
                 "signer_sha256": image.attestation.signer_sha256,
                 "transaction_id": image.attestation.transaction_id,
                 "tokens": list(image.attestation.tokens),
+                "payloads": list(image.attestation.payloads),
+                "previous_hashes": list(image.attestation.previous_hashes),
                 "hashes": list(image.attestation.hashes),
             }
             for image in content.images

@@ -20,8 +20,15 @@ from station.records import rows
 from station.records.audit import SEALED_EVENT, AuditCheck, AuditLog, Detail
 from station.records.content import utc_text
 from station.records.database import Database
-from station.records.errors import DiskFull, LowSpace, RecordExists, StorageFailed, UnknownRecord
-from station.records.files import DISK, Files
+from station.records.errors import (
+    DiskFull,
+    LowSpace,
+    RecordExists,
+    StorageFailed,
+    StoreDamaged,
+    UnknownRecord,
+)
+from station.records.files import DISK, Files, private_folder, storage_error
 from station.records.keys import Signer
 from station.records.manifest import AuditHead
 from station.records.objects import RECORD_ID, SIGNATURE_SUFFIX, SealedObjects
@@ -68,9 +75,10 @@ class RecordStore:
             StoreOwned: another process, or another opener in this one, has it open.
             StoreDamaged: the database fails its check.
             AuditBroken: the audit log cannot be continued.
+            KeyExposed: other users may write in `root`.
             DiskFull, StorageFailed.
         """
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(root)
         self._root = root
         self._signer = signer
         self._clock = clock
@@ -79,6 +87,9 @@ class RecordStore:
         self._owner = OwnerLock.take(root / "store.lock")
         try:
             self._objects.prepare()
+            if not (root / "station.db").exists() and (sealed := self._objects.count()):
+                # setting them aside would hide that rows and audit log are gone
+                raise StoreDamaged(f"{root}: {sealed} sealed files and no database")
             self._database = Database(root / "station.db")
         except BaseException:
             self._owner.release()
@@ -199,13 +210,18 @@ class RecordStore:
         """Write one audit entry of its own and return its number; durable when this returns.
 
         Raises:
-            ValueError: the entry looks like personal data.
+            AuditRefused: the entry looks like personal data.
             DiskFull, StorageFailed, AuditBroken.
         """
         with self._database.transaction():
             number = self._audit.append(event, detail or {}, actor=actor, record=record)
             self._sign_when_due()
             return number
+
+    def audit_of(self, session_id: str) -> list[tuple[str, dict[str, object]]]:
+        """Give event and detail of every audit row of one session, the oldest first."""
+        with self._database.reading():
+            return self._audit.mentioning(session_id)
 
     def _sign_when_due(self) -> None:
         if self._signer is not None and self._audit.is_checkpoint_due():
@@ -238,10 +254,14 @@ class RecordStore:
 
         Raises:
             LowSpace: too few for a new recording.
+            StorageFailed: the medium cannot be asked.
         """
         with self._database.reading() as connection:
             floor = max(FLOOR_BYTES, int(FLOOR_RECORDS * rows.mean_size(connection)))
-        free = self._free_bytes(self._root)
+        try:
+            free = self._free_bytes(self._root)
+        except OSError as error:
+            raise storage_error(error, str(self._root)) from error
         if free < floor:
             raise LowSpace(f"{free >> 20} MiB free, {floor >> 20} MiB needed")
         return free

@@ -76,6 +76,18 @@ class Verification:
         """Whether no check failed; what was not checked is listed in the results."""
         return not any(result.outcome is Outcome.FAILED for result in self.results)
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is sound and the station authority vouches for whoever signed it.
+
+        The outer signer was checked, and the inner one too when a recipient's key was given. False
+        without an authority: such a record is sound, its signer was not checked.
+        """
+        needed = [Check.OUTER_TRUST]
+        if self.outcome(Check.SEAL) is not Outcome.NOT_CHECKED:
+            needed.append(Check.INNER_TRUST)
+        return self.is_sound and all(self.outcome(c) is Outcome.PASSED for c in needed)
+
     def outcome(self, check: Check) -> Outcome:
         """Return the outcome of one check."""
         return next(r.outcome for r in self.results if r.check is check)
@@ -119,7 +131,7 @@ def verify_record(
     expected_sha256: str | None = None,
     signature_path: Path | None = None,
 ) -> Verification:
-    """Check the sealed record at `path` as far as the given keys reach; poor records do not raise.
+    """Check the sealed record at `path` as far as the keys reach; a poor record does not raise.
 
     Args:
         path: the sealed record, `<record id>.cms`.

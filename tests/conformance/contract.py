@@ -110,6 +110,16 @@ class DeviceContract:
         assert first is second
         await device.close()
 
+    async def test_connecting_while_closing_gives_an_open_device(self, rig: Rig) -> None:
+        device = rig.device()
+        await device.connect()
+        closing = asyncio.create_task(device.close())
+        await asyncio.sleep(0)
+        await device.connect()
+        await closing
+        assert device.state is State.READY
+        await device.close()
+
     async def test_close_is_idempotent_and_reopens(self, rig: Rig) -> None:
         device = rig.device()
         await device.close()
@@ -245,8 +255,12 @@ class DeviceContract:
 
     async def test_errors_leave_a_flight_record(self, rig: Rig) -> None:
         async with rig.device() as device:
-            await self.use(device)
-            assert device.recorder.dump()
+            rig.hush()
+            with pytest.raises(DeviceError):
+                await self.use(device, timeout=0.5)
+            rig.speak()
+            told = [entry for entry in device.recorder.dump() if "state" not in entry.text]
+            assert told, "nothing of the wire was kept"
 
 
 def assert_honest(capture: Capture, device: Device) -> None:

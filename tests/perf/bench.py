@@ -83,7 +83,8 @@ def slap_to_verdict() -> Row:
     )
     extractor = nbis.new_nbis_extractor(settings)
     encoded = [cv2.imencode(".png", image)[1].tobytes() for image in prints.values()]
-    with Judge() as judge, ThreadPoolExecutor(os.cpu_count()) as pool:
+    judge = Judge()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         asyncio.run(judge.warm_up())
 
         def ours() -> None:
@@ -95,6 +96,7 @@ def slap_to_verdict() -> Row:
         ours()
         bare()
         pairs = [(median_ms(ours, 1), median_ms(bare, 1)) for _ in range(7)]
+        asyncio.run(judge.close())
     mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     return Row(
         "four-finger slap, pixels to verdict",

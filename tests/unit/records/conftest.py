@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from PIL import Image
 
 from drivers.positions import Eye, Finger, Slap
-from drivers.values import Attestation, Kind
+from drivers.values import BIO_VALUE_PLACEHOLDER, Attestation, Kind
 from station.records.content import (
     CaptureException,
     CapturingDevice,
@@ -139,7 +139,15 @@ def fir(payload: bytes) -> bytes:
 @pytest.fixture(scope="session")
 def content() -> RecordContent:
     jp2 = encode_image("JP2", 96, 120)
-    proof = Attestation("L1", "ab" * 32, "t-1", ("e30..c2ln",), ("AA" * 32,))
+    proof = Attestation(
+        "L1",
+        "ab" * 32,
+        "t-1",
+        tokens=("e30..c2ln",),
+        hashes=("AA" * 32,),
+        payloads=(f'{{"bioValue":"{BIO_VALUE_PLACEHOLDER}"}}',),
+        previous_hashes=("BB" * 32,),
+    )
     slap = FingerImage(
         Slap.RIGHT_FOUR,
         encode_image("PNG", 200, 150),
@@ -186,7 +194,7 @@ def content() -> RecordContent:
         biodata={"nama": "Ayu Lestari", "nik": "3201014107900001"},
         fingers=(slap, *fingers, verification),
         irises=(IrisImage(Eye.RIGHT, encode_image("PNG", 64, 48), "PNG", 64, 48),),
-        face=FaceImage(encode_image("JPEG", 48, 64), "JPEG", 48, 64, score=80),
+        face=FaceImage(encode_image("JPEG", 48, 64), "JPEG", 48, 64, device_score=80),
         exceptions=(
             CaptureException(Finger.RIGHT_LITTLE, Missing.AMPUTATED, "sup-1"),
             CaptureException(Eye.LEFT, Missing.DAMAGED, "sup-1"),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station.records.checkpoint import sign_checkpoint, verify_checkpoint
-from station.records.errors import AuditBroken, SignatureInvalid, StructureInvalid
+from station.records.errors import AuditBroken, AuditRefused, SignatureInvalid, StructureInvalid
 from station.records.merkle import Frontier, leaf_hash, node_hash, unpack_frontier
 from station.records.rows import RecordMeta
 from station.records.store import RecordStore
@@ -72,7 +72,7 @@ def test_events_are_numbered_and_the_log_is_sound(store: RecordStore) -> None:
 
 @pytest.mark.parametrize("detail", [{"nik": "3201014107900001"}, {"3201014107900001": 1}])
 def test_entry_that_looks_like_a_nik_is_refused(store: RecordStore, detail: Any) -> None:
-    with pytest.raises(ValueError, match="NIK") as raised:
+    with pytest.raises(AuditRefused, match="ST-305") as raised:
         store.append_event("capture.accepted", detail)
     assert "3201014107900001" not in str(raised.value)
     assert store.verify_chain().size == 0

@@ -90,7 +90,16 @@ def test_attestations_can_be_repeated_centrally(bundle: bytes) -> None:
     stated = json.loads(unpack(bundle).parts["attestations.json"])
     proof = next(entry for entry in stated if entry["label"] == "right_index")
     assert proof["tokens"] == ["e30..c2ln"]
+    assert proof["payloads"] == ['{"bioValue":"<bioValue>"}']
+    assert proof["previous_hashes"] == ["BB" * 32]
     assert proof["hashes"] == ["AA" * 32]
+
+
+def test_score_of_a_portrait_is_the_cameras_own(content: RecordContent, manifest: Manifest) -> None:
+    stated = json.loads(manifest.encoded())["captures"][0]
+    assert (stated["label"], stated["device_score"], stated["nfiq2"]) == ("face", 80, None)
+    assert content.face is not None
+    assert content.face.device_score == 80
 
 
 def test_changed_part_is_a_hash_mismatch(manifest: Manifest, parts: list[Part]) -> None:

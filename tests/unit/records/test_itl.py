@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.positions import Finger
-from station.records.content import FingerImage, RecordContent
+from drivers.positions import Eye, Finger
+from station.records.content import CaptureException, FingerImage, Missing, RecordContent
 from station.records.errors import StructureInvalid
 from station.records.image_header import image_size
 from station.records.itl import build
@@ -71,6 +71,79 @@ def test_verification_finger_may_repeat_a_position(records: list[ItlRecord]) -> 
 
 def test_missing_eye_is_stated_without_an_image(records: list[ItlRecord]) -> None:
     assert (records[8].text(3), records[8].text(28), records[8].image) == ("2", "UC", None)
+
+
+CODES = {
+    Missing.AMPUTATED: "XX",
+    Missing.BANDAGED: "UP",
+    Missing.DAMAGED: "UP",
+    Missing.NOT_CAPTURED: "UP",
+}
+
+
+@pytest.mark.parametrize("reason", list(Missing))
+def test_missing_finger_outside_a_slap_has_a_record_without_an_image(
+    content: RecordContent, reason: Missing
+) -> None:
+    left_out = (
+        CaptureException(Finger.LEFT_THUMB, reason, "sup-1"),
+        CaptureException(Finger.RIGHT_LITTLE, reason, "sup-1"),
+    )
+    data = build(dataclasses.replace(content, exceptions=left_out))
+    assert validate(data) == []
+    records = parse(data)
+    (alone,) = (r for r in records if r.kind == 14 and r.image is None)
+    assert set(alone.fields) == {1, 2, 4, 5, 13, 18}
+    assert (alone.text(13), alone.fields[18]) == ("6", (("6", CODES[reason]),))
+    assert records[3].fields[18] == (("5", CODES[reason]),)
+
+
+@pytest.mark.parametrize("reason", list(Missing))
+def test_missing_eye_has_its_code(content: RecordContent, reason: Missing) -> None:
+    data = build(dataclasses.replace(content, exceptions=(CaptureException(Eye.LEFT, reason),)))
+    assert validate(data) == []
+    assert parse(data)[-1].text(28) == ("MA" if reason is Missing.AMPUTATED else "UC")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (b"14.018:6\x1fUP", b"14.018:7\x1fUP", "names another finger"),
+        (b"14.018:6\x1fUP", b"14.018:6\x1fXY", "no pair of finger and code"),
+        (b"14.018:6\x1fUP", b"14.018:6\x1eUP", "no pair of finger and code"),
+        (b"14.018:6\x1fUP", b"14.018:6UPP", "names another finger"),
+        (b"14.018:6\x1fUP", b"14.017:6\x1fUP", "field 14.999 is missing"),
+        (b"14.013:6", b"14.012:6", "field 14.999 is missing"),
+    ],
+)
+def test_wrong_record_of_a_missing_finger_is_named(
+    content: RecordContent, old: bytes, new: bytes, expected: str
+) -> None:
+    missing = (CaptureException(Finger.LEFT_THUMB, Missing.BANDAGED),)
+    data = build(dataclasses.replace(content, exceptions=missing))
+    assert data.count(old) == 1
+    problems = validate(data.replace(old, new))
+    assert any(expected in problem for problem in problems), problems
+
+
+def test_missing_finger_cannot_have_an_image(content: RecordContent) -> None:
+    import nistitl
+
+    message = nistitl.Message()
+    message.parse(build(content))
+    finger = message[4]
+    finger += nistitl.Field(14, 18, [["2", "XX"]])
+    problems = validate(message.NIST)
+    assert "record 4, Type-14: the image shows a finger that 14.018 AMP states as missing" in (
+        problems
+    )
+    assert "record 4, Type-14: field 14.003 describes an image that is not there" in problems
+
+
+def test_finger_cannot_be_missing_and_recorded(content: RecordContent) -> None:
+    missing = (CaptureException(Finger.LEFT_INDEX, Missing.BANDAGED),)
+    problems = validate(build(dataclasses.replace(content, exceptions=missing)))
+    assert problems == ["position 14-7 is there twice"]
 
 
 def test_nothing_personal_is_inside(record: bytes, content: RecordContent) -> None:

@@ -16,6 +16,7 @@ from station.records.errors import (
     JournalDamaged,
     JournalExists,
     JournalKeyWrong,
+    KeyExposed,
     StorageFailed,
 )
 from station.records.frames import (
@@ -359,3 +360,75 @@ def _flip(path: Path, where: int) -> None:
     data = bytearray(path.read_bytes())
     data[where] ^= 0x40
     path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", ["frame", "header", "empty"])
+def test_damaged_journal_is_discarded_whole(journal: Journal, tmp_path: Path, damage: str) -> None:
+    fill(journal)
+    journal.close()
+    data = bytearray(journal.path.read_bytes())
+    data[{"frame": 200, "header": 5, "empty": 0}[damage]] ^= 0xFF
+    journal.path.write_bytes(b"" if damage == "empty" else data)
+    journal.path.with_name(f"{SESSION}.1").write_bytes(b"newer")
+    journal.path.with_name(f".{SESSION}.2.tmp").write_bytes(b"half")
+    other = Journal.create(tmp_path, f"{SESSION}x", KEY)
+    other.close()
+    half = tmp_path / f".{SESSION}x.1.tmp"
+    half.write_bytes(b"half")
+    with pytest.raises((JournalDamaged, JournalKeyWrong)):
+        Journal.resume(journal.path, KEY)
+    Journal.discard(journal.path)
+    assert sorted(tmp_path.iterdir()) == sorted([other.path, half])
+    Journal.discard(journal.path)
+
+
+def test_discard_is_synchronised_and_says_when_it_failed(
+    journal: Journal, faulty_files: Any
+) -> None:
+    journal.close()
+    Journal.discard(journal.path, faulty_files)
+    assert faulty_files.calls == ["sync folder"]
+    faulty_files.folder_sync_fails = True
+    with pytest.raises(StorageFailed):
+        Journal.discard(journal.path, faulty_files)
+
+
+def test_only_a_journal_is_discarded(tmp_path: Path) -> None:
+    kept = tmp_path / "station.db"
+    kept.write_bytes(b"rows")
+    with pytest.raises(ValueError, match="session id"):
+        Journal.discard(kept)
+    assert kept.exists()
+
+
+def test_folder_that_cannot_be_is_storage_failed(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    for folder in (file, file / "journal"):
+        with pytest.raises(StorageFailed, match="file"):
+            Journal.create(folder, SESSION, KEY)
+        with pytest.raises(StorageFailed, match="file"):
+            find_unfinished(folder)
+        with pytest.raises(StorageFailed, match="file"):
+            Journal.discard(folder / f"{SESSION}.0")
+    assert find_unfinished(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702])
+def test_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(KeyExposed, match="journal"):
+        Journal.create(folder, SESSION, KEY)
+    folder.chmod(0o755)
+    journal = Journal.create(folder, SESSION, KEY)
+    journal.close()
+    folder.chmod(mode)
+    with pytest.raises(KeyExposed, match="journal"):
+        Journal.resume(journal.path, KEY)
+
+
+def test_new_folder_is_private(tmp_path: Path) -> None:
+    Journal.create(tmp_path / "journal", SESSION, KEY).close()
+    assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o700

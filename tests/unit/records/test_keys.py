@@ -179,3 +179,17 @@ def test_recipient_key_is_loaded_or_refused(folder: Path) -> None:
     write_key(folder / "rsa.key", ed25519.Ed25519PrivateKey.generate())
     with pytest.raises(KeyUnsuitable):
         load_recipient_key(folder / "rsa.key")
+
+
+def test_key_folder_that_cannot_be_is_storage_failed(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    for folder in (file, file / "keys"):
+        with pytest.raises(StorageFailed, match="file"):
+            load_journal_key(folder)
+
+
+def test_journal_key_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "journal.key").mkdir(mode=0o700)
+    with pytest.raises(KeyMissing, match=r"journal\.key"):
+        load_journal_key(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,8 +18,10 @@ from typing import Any
 import pytest
 
 from station.errors import StoreError
+from station.records.database import Database
 from station.records.errors import (
     DiskFull,
+    KeyExposed,
     LowSpace,
     RecordExists,
     StorageFailed,
@@ -26,6 +29,7 @@ from station.records.errors import (
     StoreOwned,
     UnknownRecord,
 )
+from station.records.ownership import OwnerLock
 from station.records.rows import RecordMeta, RecordState
 from station.records.store import RecordStore
 
@@ -291,3 +295,74 @@ def test_calls_from_several_threads_run_one_after_the_other(store: RecordStore) 
     assert sorted(r.record_id for r in store.records()) == ids
     assert [r.sequence for r in store.records()] == list(range(1, 13))
     assert store.verify_chain().is_sound
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    return path
+
+
+def test_store_that_cannot_be_made_is_storage_failed(file: Path) -> None:
+    for root in (file, file / "records"):
+        with pytest.raises(StorageFailed, match="file"):
+            RecordStore(root, station="s")
+
+
+@pytest.mark.parametrize("name", ["store.lock", "station.db", "objects", "quarantine"])
+def test_something_else_in_the_place_of_a_part_is_storage_failed(tmp_path: Path, name: str) -> None:
+    if name in ("objects", "quarantine"):
+        (tmp_path / name).write_bytes(b"")
+    else:
+        (tmp_path / name).mkdir()
+    with pytest.raises(StorageFailed):
+        RecordStore(tmp_path, station="s")
+    if name != "store.lock":
+        OwnerLock.take(tmp_path / "store.lock").release()
+
+
+def test_lock_and_database_name_the_path_that_failed(file: Path) -> None:
+    with pytest.raises(StorageFailed, match=r"file/store\.lock"):
+        OwnerLock.take(file / "store.lock")
+    with pytest.raises(StorageFailed, match=r"file/station\.db"):
+        Database(file / "station.db")
+
+
+def test_lock_on_a_full_disk_is_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(DiskFull):
+            OwnerLock.take(tmp_path / "store.lock")
+    OwnerLock.take(tmp_path / "store.lock").release()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702])
+def test_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    root = tmp_path / "records"
+    root.mkdir()
+    root.chmod(mode)
+    with pytest.raises(KeyExposed, match="records"):
+        RecordStore(root, station="s")
+    assert list(root.iterdir()) == []
+    root.chmod(0o755)
+    RecordStore(root, station="s").close()
+
+
+def test_new_folder_is_private(tmp_path: Path) -> None:
+    RecordStore(tmp_path / "records", station="s").close()
+    assert stat.S_IMODE((tmp_path / "records").stat().st_mode) == 0o700
+
+
+def test_medium_that_cannot_be_asked_is_storage_failed(tmp_path: Path) -> None:
+    def gone(_: Path) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with (
+        RecordStore(tmp_path, station="s", free_bytes=gone) as store,
+        pytest.raises(StorageFailed),
+    ):
+        store.check_space()

@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
+from drivers.positions import Eye, Finger, Slap
 from drivers.values import Kind
-from station.records.bundle import pack
-from station.records.content import RecordContent
+from station.records.bundle import pack, unpack
+from station.records.content import CaptureException, Missing, RecordContent
 from station.records.errors import RecordUnreadable, StructureInvalid
 from station.records.itl import build
+from station.records.itl_check import parse
 from station.records.keys import Signer, StationKeys, fingerprint
 from station.records.manifest import AuditHead, build_manifest
-from station.records.parts import collect_parts
+from station.records.parts import ITL_PATH, collect_parts
 from station.records.rows import StoredRecord
-from station.records.seal import seal
-from station.records.signature import sign_detached
+from station.records.seal import open_sealed, seal
+from station.records.signature import sign_detached, verify_attached
 from station.records.store import RecordStore
 from station.records.verify import Check, Outcome, verify_record
 from station.records.writer import seal_and_store
@@ -84,6 +86,49 @@ def test_without_an_authority_trust_is_not_checked(
     assert verification.outcome(Check.OUTER_TRUST) is NOT_CHECKED
     assert verification.outcome(Check.INNER_TRUST) is NOT_CHECKED
     assert verification.outcome(Check.HASH) is NOT_CHECKED
+
+
+def test_trust_needs_an_authority_and_everything_sound(
+    stored: tuple[StoredRecord, Path], pki: Any
+) -> None:
+    path, recipient = stored[1], pki.recipients["p256"]
+    assert verify_record(path, station_ca=pki.authority).is_trusted
+    assert verify_record(path, station_ca=pki.authority, recipient=recipient).is_trusted
+    for unchecked in (verify_record(path), verify_record(path, recipient=recipient)):
+        assert unchecked.is_sound
+        assert not unchecked.is_trusted
+    assert not verify_record(path, station_ca=pki.authority, expected_sha256="0" * 64).is_trusted
+    foreign = verify_record(path, station_ca=pki.recipients["p384"][0], recipient=recipient)
+    assert not foreign.is_trusted
+    path.with_suffix(".sig").unlink()
+    inside = verify_record(path, station_ca=pki.authority, recipient=recipient)
+    assert inside.outcome(Check.INNER_TRUST) is PASSED
+    assert not inside.is_trusted, "nobody vouches for the file as it lies there"
+
+
+@pytest.mark.parametrize("reason", [Missing.AMPUTATED, Missing.BANDAGED, Missing.NOT_CAPTURED])
+def test_record_with_missing_fingers_and_eyes_is_sound(
+    tmp_path: Path, content: RecordContent, keys: StationKeys, pki: Any, reason: Missing
+) -> None:
+    left_out = (*Slap.LEFT_FOUR.fingers, Finger.LEFT_THUMB, *Eye)
+    changed = dataclasses.replace(
+        content,
+        fingers=content.fingers[:2],
+        irises=(),
+        exceptions=tuple(CaptureException(part, reason, "sup-1") for part in left_out),
+    )
+    with RecordStore(tmp_path, station=content.station, signer=keys.signer) as store:
+        path = store.object_path(seal_and_store(changed, keys, store).record_id)
+    verification = verify_record(path, station_ca=pki.authority, recipient=pki.recipients["p384"])
+    assert verification.is_trusted
+    assert verification.outcome(Check.ITL) is PASSED
+    opened = open_sealed(path.read_bytes(), *pki.recipients["p384"])
+    records = parse(unpack(verify_attached(opened).content).parts[ITL_PATH])
+    without_image = [r for r in records if r.kind in (14, 17) and r.image is None]
+    assert [r.text(13 if r.kind == 14 else 3) for r in without_image] == [
+        *("7", "8", "9", "10", "6"),
+        *("1", "2"),
+    ]
 
 
 def test_changed_record_fails_from_outside_and_inside(

@@ -1,0 +1,87 @@
+"""What this machine has: Python, our own packages, libraries, models, the card service."""
+
+from __future__ import annotations
+
+import ctypes.util
+import sqlite3
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from station.commands.findings import Finding, Health
+
+
+def check_machine() -> Iterator[Finding]:
+    """Look at everything that does not depend on a configuration."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    yield Finding(
+        "python",
+        Health.GOOD if supported else Health.BAD,
+        python,
+        "" if supported else "Use Python 3.11 or 3.12.",
+    )
+    yield _own_packages()
+    yield _opencv()
+    yield _face_models()
+    yield _card_service()
+    owner_only = sqlite3.sqlite_version_info < (3, 51, 3)
+    remark = "; safe here, where one connection owns the file" if owner_only else ""
+    yield Finding("sqlite", Health.GOOD, sqlite3.sqlite_version + remark)
+
+
+def _own_packages() -> Finding:
+    """Names like `drivers` exist on package indexes too: make sure that ours are the ones found."""
+    import drivers
+    import station
+
+    folders = {Path(module.__file__ or "").parent.parent for module in (drivers, station)}
+    try:
+        found = f"{version('rekam')} in {folders.pop()}"
+    except PackageNotFoundError:
+        return Finding("rekam", Health.BAD, "not installed", "Run `make setup`.")
+    if folders:
+        return Finding(
+            "rekam", Health.BAD, "foreign package `drivers` found", "Use an environment of its own."
+        )
+    return Finding("rekam", Health.GOOD, found)
+
+
+def _opencv() -> Finding:
+    try:
+        import cv2
+    except ImportError as error:
+        return Finding(
+            "opencv",
+            Health.BAD,
+            str(error),
+            "Install the system packages libgl1 and libglib2.0-0, or run `make setup`.",
+        )
+    return Finding("opencv", Health.GOOD, cv2.__version__)
+
+
+def _face_models() -> Finding:
+    from station.biometrics.face.models import Model, ModelsMissing, model_path
+
+    try:
+        files = [model_path(model) for model in Model]
+    except ModelsMissing as error:
+        return Finding("face models", Health.BAD, "missing: faces are not checked", str(error))
+    return Finding("face models", Health.GOOD, f"{len(files)} files, hashes as published")
+
+
+def _card_service() -> Finding:
+    library = ctypes.util.find_library("pcsclite")
+    try:
+        pyscard = version("pyscard")
+    except PackageNotFoundError:
+        return Finding(
+            "cards",
+            Health.WARNING,
+            "pyscard is not installed: only the simulated loopback reader works",
+            "Install gcc, python3-dev and libpcsclite-dev, then run `make setup` again.",
+        )
+    if library is None:
+        return Finding("cards", Health.WARNING, "no libpcsclite", "Install pcscd.")
+    return Finding("cards", Health.GOOD, f"pyscard {pyscard}, {library}")

@@ -1,0 +1,66 @@
+"""Runs the session table: one transition at a time, effect by effect, and never an effect twice.
+
+When an effect fails, what was done stays done and what is left is remembered: `go_on` continues at
+the effect that failed, so that a step can neither be appended twice nor be forgotten in the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from station.recording import session
+from station.recording.progress import Entry
+from station.recording.session import Effect, SessionEvent, SessionState
+
+Run = Callable[[Effect, SessionEvent, Entry], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A transition under way: what it leads to, and the effects that are still to be run."""
+
+    event: SessionEvent
+    entry: Entry
+    following: SessionState
+    effects: tuple[Effect, ...]
+    begun: bool = False
+    """Whether an effect is done already; then the transition cannot simply be forgotten."""
+
+
+class Transitions:
+    """The state of one session at a time, and the transition that a failure interrupted."""
+
+    def __init__(self, run: Run) -> None:
+        self.state = SessionState.IDLE
+        self.pending: Pending | None = None
+        self._run = run
+
+    async def fire(self, event: SessionEvent, entry: Entry) -> None:
+        """Look a transition up and run its effects; raises what an effect raises.
+
+        Raises:
+            IllegalTransition: the table does not allow it; nothing was touched.
+        """
+        following, effects = session.step(self.state, event)
+        self.pending = Pending(event, entry, following, effects)
+        await self.go_on()
+
+    async def go_on(self) -> None:
+        """Run what is left of the pending transition, the effect that failed first."""
+        while self.pending is not None:
+            pending = self.pending
+            if not pending.effects:
+                self.state, self.pending = pending.following, None
+                return
+            effect, *left = pending.effects
+            if effect is Effect.PREPARE_STEP:
+                # everything before it is durable: the new state may be seen while a device starts
+                self.state = pending.following
+            await self._run(effect, pending.event, pending.entry)
+            if self.pending is pending:
+                self.pending = replace(pending, effects=tuple(left), begun=True)
+
+    def drop(self) -> None:
+        """Forget the pending transition; the state stays as it was."""
+        self.pending = None
