@@ -6,20 +6,26 @@ import json
 import shutil
 import subprocess
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from drivers.positions import Eye, Finger
+from drivers.sbi.chain import next_hash
+from drivers.sbi.evidence import rebuild_token
+from drivers.sbi.jws import TrustStore, verify_token
 from simulators import pki
 from simulators.lab import Lab
 from station.config import StationConfig
 from station.domain.plan import Step
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
+from station.recording.view import StationView
+from station.records.itl_check import parse
 from station.records.keys import load_certificate, load_recipient_key
 from station.records.verify import Outcome, verify_record
-from tests.recording.opening import problem_code, record, shown
+from tests.recording.opening import opened, problem_code, record, shown
 
 
 def open_with_openssl(sealed: Path, keys: Path, folder: Path) -> dict[str, bytes]:
@@ -40,6 +46,13 @@ async def test_every_part_arrives_as_the_devices_delivered_it(
 ) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on this machine")
+    taken_by_the_camera: list[bytes] = []
+
+    def look(view: StationView) -> None:
+        if view.step is Step.RIGHT_FOUR and not taken_by_the_camera:
+            taken_by_the_camera.extend(lab.camera.recent_jpegs())
+
+    station.subscribe(look)
     sealed, events = await record(station)
     files = open_with_openssl(sealed, lab.folder / "pki", tmp_path)
     manifest = json.loads(files["manifest.json"])
@@ -57,7 +70,27 @@ async def test_every_part_arrives_as_the_devices_delivered_it(
     assert person is not None
     assert person.biodata.nik in json.dumps(biodata)
     assert person.biodata.full_name in json.dumps(biodata)
-    assert b"JFIF" in files["record.an2"]
+    (portrait,) = [e.image for e in parse(files["record.an2"]) if e.kind == 10]
+    assert portrait in taken_by_the_camera
+
+
+async def test_what_the_devices_signed_can_be_verified_from_the_record(
+    station: RecordingStation, lab: Lab
+) -> None:
+    sealed, _ = await record(station)
+    bundle = opened(sealed, lab.folder / "pki")
+    trust = TrustStore.load((lab.folder / "pki" / "devices" / "sbi-device-root.pem",))
+    proven = 0
+    for row in json.loads(bundle.parts["attestations.json"]):
+        if row["level"] == "none":
+            continue
+        (part,) = [p for p in bundle.parts if p.startswith(f"device/{row['label']}.")]
+        data = bundle.parts[part]
+        token = rebuild_token(row["tokens"][0], row["payloads"][0], data)
+        assert verify_token(token, trust, datetime.now(UTC)).signer_sha256 == row["signer_sha256"]
+        assert next_hash(row["previous_hashes"][0], data) == row["hashes"][0]
+        proven += 1
+    assert proven == len(Finger) + len(Eye)
 
 
 async def test_record_verifies_without_and_with_a_key(station: RecordingStation, lab: Lab) -> None:

@@ -243,6 +243,163 @@ async def test_a_record_with_an_exception_is_sealed_and_says_so(
     assert len(bundle.manifest.exceptions) == 2
 
 
+async def test_a_stranger_s_finger_is_never_accepted_as_verification(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while shown(station).step is not Step.VERIFICATION:
+        await station.capture()
+    lab.seat(2)
+    try:
+        for _ in range(3):
+            await station.capture()
+            assert "finger.mismatch" in shown(station).findings
+        assert shown(station).capture is CaptureState.DECIDE
+        assert Option.USE_BEST not in shown(station).options
+    finally:
+        lab.seat(1)
+
+
+async def test_reopening_a_slap_asks_for_the_verification_again(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while shown(station).session is SessionState.CAPTURING:
+        await station.capture()
+    await station.reopen(Step.RIGHT_FOUR, "quality")
+    lab.seat(2)
+    try:
+        await station.capture()
+        assert shown(station).step is Step.VERIFICATION
+        lab.seat(1)
+        await station.capture()
+        assert "finger.mismatch" in shown(station).findings
+        assert shown(station).session is SessionState.CAPTURING
+    finally:
+        lab.seat(1)
+
+
+async def test_cancel_during_a_capture_never_reaches_the_next_resident(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    capturing = asyncio.create_task(station.capture())
+    await asyncio.sleep(0)
+    await station.cancel("resident-left")
+    await capturing
+    assert shown(station).session is SessionState.CANCELLED
+    assert shown(station).biodata == ()
+    assert not list(station.done)
+    await up_to_first_slap(station)
+    assert [step.step for step in station.done] == [Step.PORTRAIT]
+
+
+async def test_a_refused_audit_row_does_not_append_a_step_twice(
+    station: RecordingStation, config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await up_to_first_slap(station)
+    with monkeypatch.context() as patched:
+        patched.setattr("station.records.store.RecordStore.append_event", _refuse)
+        await station.capture()
+        assert shown(station).unsaved
+        await station.save_again()
+    await station.save_again()
+    assert not shown(station).unsaved
+    await station.cancel("training")
+    rows = [event for event, _ in audit_of(config, station)]
+    assert rows.count("recording.step-done") == 2
+
+
+def audit_of(config: StationConfig, station: RecordingStation) -> list[tuple[str, object]]:
+    """Every audit row of the store that `station` has open."""
+    store = station._vault._store
+    assert store is not None
+    return [(event, detail) for event, detail in store.audit_of("")]
+
+
+async def test_a_session_that_cannot_be_opened_leaves_nothing(
+    station: RecordingStation, config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", _refuse)
+        await station.start()
+    assert shown(station).session is SessionState.IDLE
+    assert problem_code(station) == "ST-101"
+    assert not list((config.station.data / "journal").iterdir())
+    await station.start()
+    assert shown(station).session is SessionState.IDENTIFY
+
+
+async def test_a_cancel_that_cannot_be_audited_destroys_nothing(
+    station: RecordingStation, config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await up_to_first_slap(station)
+    with monkeypatch.context() as patched:
+        patched.setattr("station.records.store.RecordStore.append_event", _refuse)
+        await station.cancel("training")
+    assert problem_code(station) == "ST-101"
+    assert shown(station).session is SessionState.CAPTURING
+    await station.capture()
+    assert shown(station).step is Step.LEFT_FOUR
+
+
+async def test_an_accepted_step_that_vanished_from_the_journal_is_told(
+    config: StationConfig,
+) -> None:
+    first = build_station(config)
+    await first.open()
+    await up_to_first_slap(first)
+    session_id = shown(first).session_id
+    await first.close()
+    (journal,) = (config.station.data / "journal").iterdir()
+    damaged = bytearray(journal.read_bytes())
+    damaged[-20] ^= 1
+    journal.write_bytes(bytes(damaged))
+
+    second = build_station(config)
+    try:
+        await second.open()
+        await second.resume(session_id)
+        assert shown(second).session is SessionState.IDLE
+        assert problem_code(second) == "ST-212"
+        assert journal.read_bytes() == bytes(damaged)
+    finally:
+        await second.close()
+
+
+async def test_a_damaged_record_keeps_its_journal_and_is_told(config: StationConfig) -> None:
+    desk = build_station(config)
+    await desk.open()
+    await desk.start()
+    assert await desk.identify_from_card()
+    while shown(desk).session is SessionState.CAPTURING:
+        await desk.capture()
+    (journal,) = (config.station.data / "journal").iterdir()
+    saved = journal.read_bytes()
+    assert await desk.seal()
+    record = shown(desk).record
+    assert record is not None
+    await desk.close()
+    journal.write_bytes(saved)  # as if the power had gone before it was wiped
+    spoil(Path(record.path))
+
+    again = build_station(config)
+    try:
+        await again.open()
+        assert problem_code(again) == "SEC-101"
+        assert shown(again).unfinished == (record.record_id,)
+        assert journal.exists()
+    finally:
+        await again.close()
+
+
+def spoil(path: Path) -> None:
+    """Change the last byte of a file."""
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
 @pytest.fixture
 def no_fingers(tmp_path: Path) -> Path:
     """Pictures that are no fingers: blank, noise, and a photograph-like gradient."""
