@@ -42,8 +42,8 @@ BETWEEN_RESIDENTS = 0.6
 of cards happens between people."""
 LARGEST_REQUEST = 4096
 LOCK_NAME = "lab.lock"
-LOCK_PATIENCE = 10.0
-"""Seconds that a lab waits for one that is just ending: a demonstration was killed and restarted."""
+LOCK_PATIENCE = 5.0
+"""Seconds that a lab waits for one that is just ending, as after a kill and a new start."""
 
 
 class LabBusy(Exception):

@@ -59,7 +59,7 @@ class _LogFile(RotatingFileHandler):
             {"name": __name__, "levelno": logging.INFO, "levelname": "INFO", "msg": "log begins"}
             | self._first
         )
-        super(RotatingFileHandler, self).emit(record)  # that of the class would rotate again
+        logging.FileHandler.emit(self, record)  # that of the base could rotate again
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Say nothing: standard error is the screen, and a full disk is told elsewhere."""

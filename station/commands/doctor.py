@@ -118,7 +118,7 @@ def _journal_key(data: Path) -> Finding:
         if (folder / JOURNAL_KEY_NAME).exists():
             load_journal_key(folder)
             return Finding("journal key", Health.GOOD, "there")
-        if find_unfinished(data / "journal"):
+        if data.is_dir() and find_unfinished(data / "journal"):
             return Finding(
                 "journal key",
                 Health.BAD,

@@ -44,11 +44,16 @@ def check_disk(data: Path) -> Iterator[Finding]:
         folder = data
         while not folder.exists():
             folder = folder.parent
-        yield _space(data, folder)
         yield _speed(folder)
     except OSError as error:
         action = _ACTIONS.get(error.errno or 0, _OTHERWISE)
         yield Finding("disk", Health.BAD, f"{data}: {error.strerror}", action)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return  # free space says nothing about a folder that cannot be used at all
+    try:
+        yield _space(data, folder)
+    except OSError as error:
+        yield Finding("disk space", Health.BAD, f"{data}: {error.strerror}", _OTHERWISE)
 
 
 def _space(data: Path, folder: Path) -> Finding:
@@ -102,7 +107,7 @@ def check_store(config: StationConfig) -> Iterator[Finding]:
     """
     root = config.station.data / "records"
     try:
-        if not (root / "station.db").exists() and not list(root.glob(SEALED_FILES)):
+        if not root.is_dir() or not ((root / "station.db").exists() or _has_sealed(root)):
             yield Finding("records", Health.GOOD, "none yet")
             return
         half_written = len(list(root.glob("objects/??/.*.tmp")))
@@ -116,6 +121,10 @@ def check_store(config: StationConfig) -> Iterator[Finding]:
         yield bad("records", error)
     except OSError as error:
         yield Finding("records", Health.BAD, reason_of(error), "Call the technician.")
+
+
+def _has_sealed(root: Path) -> bool:
+    return any(True for _ in root.glob(SEALED_FILES))
 
 
 def _quarantined(root: Path) -> int:

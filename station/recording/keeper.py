@@ -140,8 +140,8 @@ class SessionKeeper(ABC):
             return False
         except StationError as error:
             pending = self._session.pending
-            durable = isinstance(error, StoreError) and pending is not None
-            if not durable or not (pending and (pending.begun or event in STEP_ENDS)):
+            to_be_saved = pending is not None and (pending.appended or event in STEP_ENDS)
+            if not (to_be_saved and isinstance(error, StoreError)):
                 self._session.drop()
             self._report(error)
             return False

@@ -24,8 +24,8 @@ class Pending:
     entry: Entry
     following: SessionState
     effects: tuple[Effect, ...]
-    begun: bool = False
-    """Whether an effect is done already; then the transition cannot simply be forgotten."""
+    appended: bool = False
+    """Whether the journal holds the event already; then the transition cannot be forgotten."""
 
 
 class Transitions:
@@ -59,7 +59,8 @@ class Transitions:
                 self.state = pending.following
             await self._run(effect, pending.event, pending.entry)
             if self.pending is pending:
-                self.pending = replace(pending, effects=tuple(left), begun=True)
+                appended = pending.appended or effect is Effect.APPEND
+                self.pending = replace(pending, effects=tuple(left), appended=appended)
 
     def drop(self) -> None:
         """Forget the pending transition; the state stays as it was."""

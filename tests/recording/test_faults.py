@@ -340,6 +340,7 @@ async def test_a_cancel_that_cannot_be_audited_destroys_nothing(
         patched.setattr("station.records.store.RecordStore.append_event", _refuse)
         await station.cancel("training")
     assert problem_code(station) == "ST-101"
+    assert not shown(station).unsaved
     assert shown(station).session is SessionState.CAPTURING
     await station.capture()
     assert shown(station).step is Step.LEFT_FOUR
