@@ -7,6 +7,7 @@ are kept: its text may hold anything.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -100,7 +101,8 @@ def shut_down() -> None:
         handler, _handler = _handler, None
         logging.getLogger().removeHandler(handler)
         logging.captureWarnings(False)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()  # what the disk did not take is lost
 
 
 def _file(data: Path, configuration_sha256: str) -> _LogFile:

@@ -139,7 +139,7 @@ def _look_into(
     yield Finding(
         "records",
         Health.BAD if damaged else Health.GOOD,
-        f"{len(records)} sealed, {len(damaged)} damaged",
+        f"{len(records)} records, {len(damaged)} damaged",
         "Do not record; call the supervisor." if damaged else "",
     )
     half_written, set_aside = repaired

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
 from asn1crypto import cms
 from cryptography import x509
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from station.records.cms import reading
 from station.records.errors import SignatureInvalid, StructureInvalid, UntrustedSigner
 from station.records.keys import Signer
+
+NULL: Final = b"\x05\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,14 @@ def _signed_data(data: bytes) -> cms.SignedData:
     info = cms.ContentInfo.load(data, strict=True)
     if info["content_type"].native != "signed_data":
         raise StructureInvalid("no signed data")
-    return info["content"]
+    signed_data: cms.SignedData = info["content"]
+    # RFC 5652, 5.1: what stands around the signer is not signed, so only one form of it is taken
+    digests = [_algorithm(identifier) for identifier in signed_data["digest_algorithms"]]
+    if signed_data["version"].native != "v1" or digests != ["sha256"]:
+        raise StructureInvalid("signed data of another version or digest")
+    if signed_data["encap_content_info"]["content_type"].native != "data":
+        raise StructureInvalid("signed data of another content type")
+    return signed_data
 
 
 def _verify(signed_data: cms.SignedData, content: bytes) -> Signed:
@@ -102,14 +112,22 @@ def _verify(signed_data: cms.SignedData, content: bytes) -> Signed:
     return Signed(content, certificate, signed_at)
 
 
+def _algorithm(identifier: Any) -> str:
+    """The name of an algorithm that takes no parameters: they are absent or NULL."""
+    if identifier["parameters"].dump() not in (b"", NULL):
+        raise StructureInvalid("an algorithm with parameters")
+    return str(identifier["algorithm"].native)
+
+
 def _signer(signed_data: cms.SignedData) -> tuple[cms.SignerInfo, x509.Certificate]:
     """Return the only signer and the certificate it names."""
     if len(signed_data["signer_infos"]) != 1:
         raise StructureInvalid("not exactly one signer")
     signer = signed_data["signer_infos"][0]
     if (
-        signer["digest_algorithm"]["algorithm"].native != "sha256"
-        or signer["signature_algorithm"]["algorithm"].native != "sha256_ecdsa"
+        signer["version"].native != "v1"
+        or _algorithm(signer["digest_algorithm"]) != "sha256"
+        or _algorithm(signer["signature_algorithm"]) != "sha256_ecdsa"
     ):
         raise StructureInvalid("the signature is not ECDSA with SHA-256")
     identifier = signer["sid"].chosen.dump()

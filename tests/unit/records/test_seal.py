@@ -247,22 +247,17 @@ def small_record(pki: Any) -> bytes:
 
 
 @pytest.mark.parametrize("change", [0x01, 0x80])
-def test_changed_signatures_never_change_the_content(
-    pki: Any, signed_x: bytes, change: int
-) -> None:
-    accepted = 0
+def test_no_changed_byte_of_a_signature_is_accepted(pki: Any, signed_x: bytes, change: int) -> None:
+    accepted = []
     for where in range(len(signed_x)):
         changed = bytearray(signed_x)
         changed[where] ^= change
         try:
-            signed = verify_attached(bytes(changed))
-            check_trust(signed, pki.authority)
+            check_trust(verify_attached(bytes(changed)), pki.authority)
         except IntegrityError:
             continue
-        accepted += 1
-        assert signed.content == b"x" * 40
-    # versions and lists of algorithms that nobody needs are not signed; everything else is
-    assert accepted < 40
+        accepted.append(where)
+    assert accepted == []
 
 
 @pytest.fixture(scope="module")
