@@ -98,11 +98,22 @@ def hashes_in(sealed: Path, keys: Path) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_every_accepted_capture_survives_twenty_kills(desk: SimulatedDesk) -> None:
-    moments = random.Random(SEED)  # noqa: S311  # seeded moments, no secret
+    survive(desk, KILLS, SEED)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_every_accepted_capture_survives_three_hundred_kills(desk: SimulatedDesk) -> None:
+    survive(desk, 300, SEED + 1)
+
+
+def survive(desk: SimulatedDesk, wanted: int, seed: int) -> None:
+    """Kill the station `wanted` times; whatever it had called accepted must be in a record."""
+    moments = random.Random(seed)  # noqa: S311  # seeded moments, no secret
     told: dict[str, dict[str, list[str]]] = {}
     sealed: dict[str, Path] = {}
     kills = resumed = 0
-    while kills < KILLS:
+    while kills < wanted:
         run = Run(desk, residents=50)
         kills += run.kill_after(moments.uniform(0.0, LONGEST_LIFE))
         for event in run.events:
@@ -122,7 +133,7 @@ def test_every_accepted_capture_survives_twenty_kills(desk: SimulatedDesk) -> No
     for session, steps in accepted_of(last.events).items():
         told.setdefault(session, {}).update(steps)
 
-    assert resumed >= KILLS // 4
+    assert resumed >= wanted // 4
     config = configuration.load(desk.config)
     records = config.station.data / "records"
     for session, steps in told.items():
