@@ -162,7 +162,7 @@ def test_stop_ends_a_running_stream_at_once(
         started = time.monotonic()
         camera.stop()
     assert time.monotonic() - started < 1.0
-    assert not [t for t in threading.enumerate() if t.name.startswith("camera-")]
+    assert not [t for t in camera._threads if t.is_alive()]
 
 
 def test_closed_camera_does_not_start_again(scene: NumberedScene) -> None:
