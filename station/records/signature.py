@@ -22,6 +22,8 @@ from station.records.errors import SignatureInvalid, StructureInvalid, Untrusted
 from station.records.keys import Signer
 
 NULL: Final = b"\x05\x00"
+NO_UNUSED_BITS: Final = b"\x00"
+"""First byte of a DER bit string of whole bytes; another one would be let pass by the libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ def _signer(signed_data: cms.SignedData) -> tuple[cms.SignerInfo, x509.Certifica
             {"issuer": candidate.issuer, "serial_number": candidate.serial_number}
         )
         if named.dump() == identifier:
+            if candidate["signature_value"].contents[:1] != NO_UNUSED_BITS:
+                raise StructureInvalid("the certificate's signature is no whole bytes")
             return signer, x509.load_der_x509_certificate(candidate.dump())
     raise StructureInvalid("the signer's certificate is not included")
 
