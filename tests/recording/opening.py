@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators import pki
+from station.domain.plan import Step
 from station.recording.headless import HeadlessOperator
 from station.recording.station import RecordingStation
 from station.recording.view import StationView
@@ -45,3 +46,11 @@ def problem_code(station: RecordingStation) -> str:
     """The code of the problem shown now, empty when there is none."""
     problem = station.view.problem
     return problem.code if problem is not None else ""
+
+
+async def up_to_first_slap(station: RecordingStation) -> None:
+    """Identify whoever sits there and take the portrait."""
+    await station.start()
+    assert await station.identify_from_card()
+    await station.capture()
+    assert shown(station).step is Step.RIGHT_FOUR

@@ -1,0 +1,143 @@
+"""Devices that lie, vanish, never come, or wait too long: nothing is lost and somebody is told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from simulators.faults import Fault
+from simulators.lab import Lab
+from station.compose import build_station
+from station.config import StationConfig
+from station.domain.plan import Step
+from station.recording.capture import CaptureState
+from station.recording.session import SessionState
+from station.recording.station import RecordingStation
+from station.recording.view import StationView
+from tests.recording.opening import problem_code, shown, up_to_first_slap
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (Fault.TAMPERED, "signature"),
+        (Fault.WRONG_HASH, "hash-chain"),
+        (Fault.MISSING_FINGER, "positions"),
+        (Fault.FOREIGN_TRANSACTION, "transaction"),
+        (Fault.STALE_TIME, "timestamp"),
+    ],
+)
+async def test_a_lying_scanner_adds_nothing_to_the_record(
+    station: RecordingStation, lab: Lab, fault: Fault, check: str
+) -> None:
+    await up_to_first_slap(station)
+    lab.sbi.faults.add(fault)
+    try:
+        await station.capture()
+    finally:
+        lab.sbi.faults.discard(fault)
+    problem = shown(station).problem
+    assert problem is not None
+    assert problem.code == "DEV-203"
+    assert problem.detail.startswith(check)
+    assert shown(station).attempt == 0
+    assert [step.step for step in station.done] == [Step.PORTRAIT]
+    await station.capture()
+    assert shown(station).step is Step.LEFT_FOUR
+
+
+async def test_a_lost_device_suspends_and_the_same_step_goes_on(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    lab.sbi.stop()
+    try:
+        await station.capture()
+        assert shown(station).session is SessionState.SUSPENDED
+        assert not await station.reconnect()
+        assert problem_code(station) == "DEV-102"
+    finally:
+        lab.sbi.start()
+    assert await station.reconnect()
+    assert shown(station).session is SessionState.CAPTURING
+    assert shown(station).step is Step.RIGHT_FOUR
+    await station.capture()
+    assert [step.step for step in station.done] == [Step.PORTRAIT, Step.RIGHT_FOUR]
+
+
+async def test_a_device_that_is_not_there_is_shown_and_does_not_stop_the_desk(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    try:
+        await desk.open()
+        absent = {device.role: device.problem for device in shown(desk).devices}
+        assert absent.pop("verifier") is not None
+        assert absent == dict.fromkeys(absent)
+        await up_to_first_slap(desk)
+    finally:
+        await desk.close()
+        lab.module.start()
+
+
+async def test_waiting_for_a_hand_can_be_interrupted(station: RecordingStation, lab: Lab) -> None:
+    await up_to_first_slap(station)
+    lab.sbi.faults.add(Fault.HANG)
+    try:
+        waiting_for_a_hand = asyncio.Event()
+
+        def look(view: StationView) -> None:
+            busy = any(
+                device.role == "scanner" and device.state == "busy" for device in view.devices
+            )
+            if busy and view.capture is CaptureState.ACQUIRE:
+                waiting_for_a_hand.set()
+
+        station.subscribe(look)
+        capturing = asyncio.create_task(station.capture())
+        await waiting_for_a_hand.wait()
+    finally:
+        lab.sbi.faults.discard(Fault.HANG)
+    station.interrupt()
+    await asyncio.wait_for(capturing, 10.0)
+    assert problem_code(station) == "DEV-401"
+    assert shown(station).attempt == 0
+    assert shown(station).step is Step.RIGHT_FOUR
+
+
+async def test_a_step_whose_device_never_comes_can_be_excepted(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    try:
+        await desk.open()
+        await desk.start()
+        assert await desk.identify_from_card()
+        while shown(desk).step is not Step.VERIFICATION:
+            await desk.capture()
+        assert shown(desk).capture is CaptureState.PREPARE
+        await desk.except_step("damaged")
+        assert shown(desk).session is SessionState.REVIEW
+        assert await desk.seal()
+    finally:
+        await desk.close()
+        lab.module.start()
+
+
+async def test_devices_can_be_connected_again_between_residents(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    try:
+        await desk.open()
+        assert any(device.problem for device in shown(desk).devices)
+        lab.module.start()
+        await desk.connect_devices()
+        assert not any(device.problem for device in shown(desk).devices)
+    finally:
+        await desk.close()
+        lab.module.start()
