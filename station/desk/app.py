@@ -40,8 +40,9 @@ from station.recording.view import StationView
 
 log = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT = 3.0
-"""Seconds that devices and store get to close before the program ends without them."""
+CLOSE_TIMEOUT = 12.0
+"""Seconds that devices and store get to close before the program ends without them; more than
+the command under way, the devices, the judge and the store are given together."""
 
 SCREENS: dict[SessionState, type[DeskScreen]] = {
     SessionState.IDLE: HomeScreen,

@@ -71,10 +71,14 @@ class Attempts:
             self._all.clear()
         self._round_start = len(self._all)
 
-    def options(self, step: Step) -> tuple[Option, ...]:
+    def take_back(self, count: int) -> None:
+        """Forget what came after the first `count` attempts: it could not be judged to the end."""
+        del self._all[max(0, count - self._before) :]
+
+    def options(self, step: Step, *, may_switch: bool = True) -> tuple[Option, ...]:
         """What may be chosen when the round is used up."""
         again = self._rounds < self._limits.max_rounds
-        return policy.options(step, self._all, may_repeat=again)
+        return policy.options(step, self._all, may_repeat=again, may_switch=may_switch)
 
     def counted(self, accepted: AcceptedStep) -> AcceptedStep:
         """The accepted step with the number of all captures that it took."""

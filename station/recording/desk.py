@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from drivers.api import (
 from drivers.errors import DeviceError
 from station.domain.plan import SLAP_OF, Step
 from station.recording.view import DeviceView, Problem
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class DeskLine:
         )
         for role, result in zip(roles, results, strict=True):
             if isinstance(result, DeviceError):
+                log.warning("%s: %s: %s", role, result.code, result.detail)
                 self._problems[role] = Problem(result.code, result.detail)
             elif isinstance(result, BaseException):
                 raise result
@@ -84,6 +88,7 @@ class DeskLine:
             if device.state in (State.CLOSED, State.LOST):
                 await device.connect(timeout)
         except DeviceError as error:
+            log.warning("%s: %s: %s", role, error.code, error.detail)
             self._problems[role] = Problem(error.code, error.detail)
             raise
         self._problems.pop(role, None)

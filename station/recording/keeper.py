@@ -23,7 +23,7 @@ from station.recording.capture import CaptureState
 from station.recording.desk import DeskDevices, DeskLine
 from station.recording.handover import StationIdentity, record_content
 from station.recording.judging import Judge
-from station.recording.policy import Policy
+from station.recording.policy import Option, Policy
 from station.recording.progress import Entry, Progress
 from station.recording.session import Effect, SessionEvent, SessionState
 from station.recording.step_work import StepWork
@@ -97,7 +97,7 @@ class SessionKeeper(ABC):
             max_attempts=self._limits.max_attempts,
             bars=judged.bars if judged else (),
             findings=judged.findings if judged else (),
-            options=self._attempts.options(step) if deciding and step else (),
+            options=self._options(step) if deciding and step else (),
             verify_with=self._work.verify_with,
             unsaved=self._session.pending is not None and self._problem is not None,
             problem=self._problem,
@@ -162,6 +162,8 @@ class SessionKeeper(ABC):
             case Effect.APPEND:
                 await self._vault.append(entry.event, entry.blobs)
                 self._progress = progress.apply(self._known(), entry.event, entry.blobs)
+                if entry.event["event"] in ("step-done", "step-reopened"):
+                    self._attempts.clear()  # what was dropped must not come back as an attempt
             case Effect.AUDIT:
                 await self._vault.audit(f"recording.{event.value}", entry.audit or {})
             case Effect.PREPARE_STEP:
@@ -180,10 +182,10 @@ class SessionKeeper(ABC):
         sealed = await self._vault.seal(content)
         row = sealed.row
         self._record = RecordView(row.record_id, row.size, row.sha256, str(sealed.path))
-        self._total = await self._vault.count()
+        self._total += 1
 
     async def _wipe(self) -> None:
-        """Sealed or cancelled already; a journal that will not go is removed at the next start."""
+        """Sealed or cancelled, and audited so; a journal that stays now goes at the next start."""
         try:
             await self._vault.wipe()
         except StoreError as error:
@@ -220,6 +222,10 @@ class SessionKeeper(ABC):
             return False
         return True
 
+    def _options(self, step: Step) -> tuple[Option, ...]:
+        may_switch = self._progress is not None and self._work.has_other_index(self._progress)
+        return self._attempts.options(step, may_switch=may_switch)
+
     def _known(self) -> Progress:
         if self._progress is None:
             raise IllegalTransition("no session is open")
@@ -241,7 +247,7 @@ class SessionKeeper(ABC):
         return False
 
     def _report(self, error: StationError) -> None:
-        log.error("%s: %s", error.code, type(error).__name__)
+        log.error("%s: %s: %s", error.code, type(error).__name__, error.detail)
         self._refuse(Problem(error.code, error.detail))
 
     def _changed(self) -> None:

@@ -56,18 +56,23 @@ def best(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def options(
-    step: Step, attempts: Sequence[Attempt], *, may_repeat: bool = True
+    step: Step,
+    attempts: Sequence[Attempt],
+    *,
+    may_repeat: bool = True,
+    may_switch: bool = True,
 ) -> tuple[Option, ...]:
     """What may be chosen now; there is always at least one way on.
 
-    The portrait has no exception, so it may always be repeated.
+    The portrait has no exception, so it may always be repeated. `may_switch` says that the other
+    index finger was captured too.
     """
     offered: list[Option] = []
     if best(attempts) is not None:
         offered.append(Option.USE_BEST)
     if may_repeat or step is Step.PORTRAIT:
         offered.append(Option.REPEAT)
-    if step is Step.VERIFICATION:
+    if step is Step.VERIFICATION and may_switch:
         offered.append(Option.OTHER_INDEX)
     if step is not Step.PORTRAIT:
         offered.append(Option.EXCEPT)

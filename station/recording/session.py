@@ -72,6 +72,9 @@ TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], Transition]] = {
     (_.CAPTURING, _E.STEP_DONE): (_.CAPTURING, (_DO.APPEND, _DO.AUDIT, _DO.PREPARE_STEP)),
     (_.CAPTURING, _E.LAST_STEP_DONE): (_.REVIEW, (_DO.APPEND, _DO.AUDIT, _DO.STOP_PREVIEW)),
     (_.CAPTURING, _E.DEVICE_LOST): (_.SUSPENDED, (_DO.AUDIT,)),
+    # the device does not come back: its step is excepted and the others go on
+    (_.SUSPENDED, _E.STEP_DONE): (_.CAPTURING, (_DO.APPEND, _DO.AUDIT, _DO.PREPARE_STEP)),
+    (_.SUSPENDED, _E.LAST_STEP_DONE): (_.REVIEW, (_DO.APPEND, _DO.AUDIT, _DO.STOP_PREVIEW)),
     (_.SUSPENDED, _E.DEVICE_BACK): (_.CAPTURING, (_DO.AUDIT, _DO.PREPARE_STEP)),
     (_.REVIEW, _E.STEP_REOPENED): (
         _.CAPTURING,

@@ -20,7 +20,13 @@ from drivers.values import Capture, State
 from station.domain.biodata import Biodata
 from station.domain.nik import check_nik
 from station.domain.plan import Step
-from station.errors import IllegalTransition, JudgeFailed, NoReference, StationError
+from station.errors import (
+    IllegalTransition,
+    JudgeFailed,
+    NoReference,
+    SessionUnreadable,
+    StationError,
+)
 from station.recording import capture as capturing
 from station.recording import keeping, policy, progress, session
 from station.recording.attempt import AcceptedStep, Json, iso_time
@@ -38,7 +44,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
-CLOSE_PATIENCE = 5.0
+CLOSE_PATIENCE = 1.5
 """Seconds that a command under way gets to end when the desk closes."""
 REASON = re.compile(r"[a-z][a-z-]{0,39}")
 """A reason is a code: free text could carry personal data into the audit log."""
@@ -126,6 +132,9 @@ class RecordingStation(SessionKeeper):
             await self._vault.audit("recording.resumed", {"session": session_id})
         except StationError as error:
             await self._vault.let_go()
+            others = tuple(s for s in self._unfinished if s != session_id)
+            gone = isinstance(error, SessionUnreadable)
+            self._unfinished = others if gone else (*others, session_id)  # the next one first
             self._report(error)
             return
         self._unfinished = tuple(s for s in self._unfinished if s != session_id)
@@ -175,14 +184,18 @@ class RecordingStation(SessionKeeper):
             await self._device_failed(error, self._line.devices.of(step))
             return
         self._advance(CaptureEvent.CAPTURED)
+        before = self._attempts.count
         try:
             taken, judgement = await self._work.assess(step, taken, self._known())
             self._attempts.add(taken, judgement)
             await self._conclude(step)
         except JudgeFailed as error:
-            self._advance(CaptureEvent.NOT_JUDGED)
-            await self._start_preview(step)
+            self._attempts.take_back(before)
             self._report(error)
+        finally:
+            if self._capture is CaptureState.ASSESS:  # whatever went wrong: the step can go on
+                self._advance(CaptureEvent.NOT_JUDGED)
+                await self._start_preview(step)
 
     def interrupt(self) -> None:
         """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
@@ -194,7 +207,7 @@ class RecordingStation(SessionKeeper):
     async def decide(self, option: Option, reason: str = "") -> None:
         """Choose one of `view.options` after the attempts were used up."""
         step = self._current_step()
-        if self._capture is not CaptureState.DECIDE or option not in self._attempts.options(step):
+        if self._capture is not CaptureState.DECIDE or option not in self._options(step):
             raise IllegalTransition(f"{option} is not offered for {step}")
         if option is Option.EXCEPT:
             await self._except_step(step, reason)
@@ -259,7 +272,11 @@ class RecordingStation(SessionKeeper):
         async with self.commands:
             known = self._progress
             detail = {"session": known.session_id if known else "", "reason": code}
-            await self._guarded(SessionEvent.CANCELLED, Entry({}, audit=detail))
+            unsaved = self._session.pending
+            cancelled = await self._guarded(SessionEvent.CANCELLED, Entry({}, audit=detail))
+            if not cancelled and self._session.state is not SessionState.HALTED:
+                self._session.pending = unsaved  # what was to be saved is still to be saved
+                self._changed()
 
     # ---------------------------------------------------------------- one step
 
@@ -332,6 +349,8 @@ class RecordingStation(SessionKeeper):
         await self._finish(self._attempts.counted(accepted))
 
     async def _except_step(self, step: Step, reason: str) -> None:
+        if self._session.state not in (SessionState.CAPTURING, SessionState.SUSPENDED):
+            raise IllegalTransition(f"session {self._session.state} has no step to except")
         if step is Step.PORTRAIT:
             raise IllegalTransition("the portrait has no exception")
         if reason not in set(Missing):
@@ -357,6 +376,7 @@ class RecordingStation(SessionKeeper):
 
     async def _device_failed(self, error: DeviceError, device: Device) -> None:
         """A lost device suspends the session; any other failure costs no attempt."""
+        log.warning("%s: %s: %s", device.name, error.code, error.detail)
         problem = Problem(error.code, error.detail)
         detail: Json = {"device": device.name, "code": error.code}
         if isinstance(error, Untrusted):

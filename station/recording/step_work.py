@@ -55,6 +55,12 @@ class StepWork:
         if held == {Finger.LEFT_INDEX}:
             self.verify_with = Finger.LEFT_INDEX
 
+    def has_other_index(self, progress: Progress) -> bool:
+        """Whether the index finger of the other hand was captured."""
+        right = self.verify_with is Finger.RIGHT_INDEX
+        other = Finger.LEFT_INDEX if right else Finger.RIGHT_INDEX
+        return finger_of(progress, other) is not None
+
     def can_verify(self, step: Step, progress: Progress) -> bool:
         """False for a verification without anything to verify against."""
         return step is not Step.VERIFICATION or finger_of(progress, self.verify_with) is not None

@@ -31,7 +31,7 @@ T = TypeVar("T")
 Entries = list[tuple[Json, Sequence[bytes]]]
 log = logging.getLogger(__name__)
 
-CLOSE_PATIENCE = 10.0
+CLOSE_PATIENCE = 5.0
 """Seconds that a write under way gets to end; a hung medium must not keep the program."""
 
 
@@ -149,15 +149,16 @@ class Vault:
         )
 
     def _clear_up(self, sealed: set[str]) -> tuple[str, ...]:
-        """Remove journals whose record is sealed and sound; return the sessions that wait.
+        """Remove journals of sessions that ended; return the sessions that wait.
 
-        The power may go between the commit and the wiping of the journal. A journal whose record is
-        damaged is kept: it is the only copy.
+        The power may go, or the disk refuse, between the commit or the cancelling and the wiping of
+        the journal. A journal whose record is damaged is kept: it is the only copy.
         """
         waiting = []
         for path in find_unfinished(self._journals):
             session_id = path.name.rpartition(".")[0]
-            if session_id not in sealed:
+            ended = session_id in sealed or was_cancelled(self._open_store().audit_of(session_id))
+            if not ended:
                 waiting.append(session_id)
                 continue
             try:
@@ -226,6 +227,12 @@ class Vault:
         store = self._open_store()
         stored = seal_and_store(content, self._open_keys(), store)
         return SealedRecord(stored, store.object_path(stored.record_id))
+
+
+def was_cancelled(rows: Sequence[tuple[str, Json]]) -> bool:
+    """Whether the last word of the audit log on a session is that it was cancelled."""
+    last = [e for e, _ in rows if e in ("recording.cancelled", "recording.resumed")]
+    return last[-1:] == ["recording.cancelled"]
 
 
 def accepted_steps(rows: Sequence[tuple[str, Json]]) -> set[str]:

@@ -78,6 +78,43 @@ async def test_reopening_a_slap_asks_for_the_verification_again(
         lab.seat(1)
 
 
+async def test_reopening_the_last_step_brings_no_dropped_picture_back(
+    station: RecordingStation,
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while shown(station).session is SessionState.CAPTURING:
+        await station.capture()
+    for step in (Step.VERIFICATION, Step.PORTRAIT, Step.PORTRAIT):
+        await station.reopen(step, "quality")
+        assert shown(station).step is step
+        assert shown(station).attempt == 0
+        assert shown(station).bars == ()
+        await station.capture()
+        assert shown(station).session is SessionState.REVIEW
+
+
+async def test_the_other_index_is_offered_only_when_it_was_captured(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while shown(station).step is not Step.VERIFICATION:
+        if shown(station).step is Step.LEFT_FOUR:
+            await station.except_step("bandaged")
+        else:
+            await station.capture()
+    lab.seat(2)
+    try:
+        for _ in range(3):
+            await station.capture()
+        assert shown(station).capture is CaptureState.DECIDE
+        assert Option.OTHER_INDEX not in shown(station).options
+        assert Option.EXCEPT in shown(station).options
+    finally:
+        lab.seat(1)
+
+
 async def test_cancel_during_a_capture_never_reaches_the_next_resident(
     station: RecordingStation, lab: Lab
 ) -> None:

@@ -66,6 +66,25 @@ async def test_a_lost_device_suspends_and_the_same_step_goes_on(
     assert [step.step for step in station.done] == [Step.PORTRAIT, Step.RIGHT_FOUR]
 
 
+async def test_a_device_that_does_not_come_back_is_excepted_and_the_others_go_on(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await station.start()
+    assert await station.identify_from_card()
+    while shown(station).step is not Step.VERIFICATION:
+        await station.capture()
+    lab.module.stop()
+    try:
+        await station.capture()
+        assert shown(station).session is SessionState.SUSPENDED
+        assert not await station.reconnect()
+        await station.except_step("not-captured")
+        assert shown(station).session is SessionState.REVIEW
+        assert await station.seal()
+    finally:
+        lab.module.start()
+
+
 async def test_a_device_that_is_not_there_is_shown_and_does_not_stop_the_desk(
     config: StationConfig, lab: Lab
 ) -> None:

@@ -133,6 +133,66 @@ async def test_a_cancel_that_cannot_be_audited_destroys_nothing(
     assert shown(station).step is Step.LEFT_FOUR
 
 
+async def test_a_refused_cancel_keeps_what_is_to_be_saved(
+    station: RecordingStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await up_to_first_slap(station)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", _refuse)
+        patched.setattr("station.records.store.RecordStore.append_event", _refuse)
+        await station.capture()
+        await station.cancel("training")
+        assert shown(station).unsaved
+    await station.save_again()
+    assert shown(station).step is Step.LEFT_FOUR
+
+
+async def test_a_cancelled_session_never_comes_back(
+    config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build_station(config)
+    await first.open()
+    await up_to_first_slap(first)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "wipe", _break)
+        await first.cancel("resident-left")
+    assert shown(first).session is SessionState.CANCELLED
+    assert problem_code(first) == "ST-102"
+    await first.close()
+    assert list((config.station.data / "journal").iterdir())
+
+    second = build_station(config)
+    try:
+        await second.open()
+        assert shown(second).unfinished == ()
+        assert not list((config.station.data / "journal").iterdir())
+    finally:
+        await second.close()
+
+
+async def test_an_unreadable_session_does_not_block_the_others(config: StationConfig) -> None:
+    sessions = []
+    for _ in range(2):
+        desk = build_station(config)
+        await desk.open()
+        await up_to_first_slap(desk)
+        sessions.append(shown(desk).session_id)
+        await desk.close()
+    bad = next((config.station.data / "journal").glob(f"{sessions[0]}.*"))
+    bad.write_bytes(b"RKJ1 broken")
+    again = build_station(config)
+    try:
+        await again.open()
+        assert shown(again).unfinished == tuple(sessions)
+        await again.resume(sessions[0])
+        assert problem_code(again) == "ST-201"
+        assert shown(again).unfinished == (sessions[1], sessions[0])
+        await again.resume(sessions[1])
+        assert shown(again).step is Step.RIGHT_FOUR
+    finally:
+        await again.close()
+
+
 async def test_an_accepted_step_that_vanished_from_the_journal_is_told(
     config: StationConfig,
 ) -> None:

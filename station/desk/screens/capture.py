@@ -9,11 +9,9 @@ from textual.containers import Horizontal
 
 from station.desk.keys import Bindings, key
 from station.desk.looks import look_name, looks_for
-from station.desk.names import EXCEPTION_REASONS
 from station.desk.plain import plain
 from station.desk.prompts import drawing
-from station.desk.screens.base import DeskScreen
-from station.desk.screens.choice import ChoiceDialogue
+from station.desk.screens.base import DeskScreen, may_except
 from station.desk.screens.decide import DecideDialogue, Decision
 from station.desk.screens.overview import OverviewDialogue
 from station.desk.services import Desk
@@ -22,9 +20,7 @@ from station.desk.widgets.live_picture import LivePicture
 from station.domain.plan import Step
 from station.i18n import N_
 from station.recording import capture as table
-from station.recording import policy
 from station.recording.capture import CaptureEvent, CaptureState
-from station.recording.policy import Option
 
 
 class CaptureScreen(DeskScreen):
@@ -100,7 +96,7 @@ class CaptureScreen(DeskScreen):
                 return deciding
             case "except":
                 excepting = (view.capture, CaptureEvent.EXCEPT) in table.TRANSITIONS
-                return excepting and view.step is not None and _may_except(view.step)
+                return excepting and view.step is not None and may_except(view.step)
         return True
 
     def action_capture(self) -> None:
@@ -124,12 +120,7 @@ class CaptureScreen(DeskScreen):
             self.ask_to_cancel()
 
     def action_except(self) -> None:
-        def with_reason(reason: str | None) -> None:
-            if reason is not None:
-                self.desk.command(lambda: self.desk.station.except_step(reason))
-
-        question = N_("Why can this not be captured?")
-        self.app.push_screen(ChoiceDialogue(self.desk, question, EXCEPTION_REASONS), with_reason)
+        self.ask_to_except()
 
     def action_decide(self) -> None:
         def decided(decision: Decision | None) -> None:
@@ -138,8 +129,3 @@ class CaptureScreen(DeskScreen):
                 self.desk.command(lambda: self.desk.station.decide(option, reason))
 
         self.app.push_screen(DecideDialogue(self.desk), decided)
-
-
-def _may_except(step: Step) -> bool:
-    """The core's own rule, asked before any attempt was made."""
-    return Option.EXCEPT in policy.options(step, ())

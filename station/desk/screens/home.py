@@ -66,13 +66,15 @@ class HomeScreen(DeskScreen):
     @property
     def _can_resume(self) -> bool:
         view = self.desk.view
-        return view.session is SessionState.IDLE and bool(view.unfinished)
+        free = view.session in (SessionState.IDLE, SessionState.CANCELLED)
+        return free and bool(view.unfinished)
 
     def _next(self) -> str:
         _, view = self.desk.translate, self.desk.view
         if self._can_resume:
             return _("F5: go on with the unfinished recording. F10: a new resident.")
-        if view.session is SessionState.CANCELLED:
+        disk_refused = view.problem is not None and view.problem.code.startswith("ST-")
+        if view.session is SessionState.CANCELLED and not disk_refused:
             return _("Recording cancelled, captures destroyed. F5: next resident.")
         return _("F5: record the next resident.")
 

@@ -10,17 +10,18 @@ from textual.widgets import Static
 
 from station.desk.keys import Bindings, key
 from station.desk.names import STEPS
-from station.desk.screens.base import DeskScreen
+from station.desk.screens.base import DeskScreen, may_except
 from station.desk.screens.home import device_line
 from station.desk.widgets.problem_box import ProblemBox
 from station.i18n import N_
 
 
 class SuspendedScreen(DeskScreen):
-    """F6 connects the device again."""
+    """F6 connects the device again; F8 goes on without it, for a reason."""
 
     BINDINGS: ClassVar[Bindings] = [
         key("f6", "reconnect", N_("Connect again")),
+        key("f8", "except", N_("Exception")),
         key("escape", "cancel", N_("Cancel")),
     ]
     HELP_TEXT = N_(
@@ -45,6 +46,13 @@ class SuspendedScreen(DeskScreen):
             Content("\n").join(device_line(device, _) for device in view.devices)
         )
         self.write("#state", _("Connecting ...") if self.desk.busy else "", "$accent")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        step = self.desk.view.step
+        return action != "except" or (step is not None and may_except(step))
+
+    def action_except(self) -> None:
+        self.ask_to_except()
 
     def action_reconnect(self) -> None:
         self.desk.command(self.desk.station.reconnect)
