@@ -228,7 +228,7 @@ class Device(ABC):
         except DeviceError as error:
             after = failed if error.device_usable else State.LOST
             raise
-        except Exception as error:
+        except Exception as error:  # the border of the thread: what a driver failed to translate
             raise DriverFault(self.name, type(error).__name__) from error
         finally:
             job.add_done_callback(_ignore_result)
@@ -247,7 +247,7 @@ class Device(ABC):
         for listener in tuple(self._listeners):
             try:
                 listener(self, state)
-            except Exception:
+            except Exception:  # the border to whoever listens: its bug must not stop a device
                 log.exception("state listener of %s failed", self.name)
 
     @abstractmethod

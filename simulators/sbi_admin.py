@@ -78,6 +78,6 @@ def _profile(request: Json, meant: Devices, others: Devices) -> str:
 
 def _number(value: object) -> float | None:
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]  # else TypeError, below
     except (TypeError, ValueError):
         return None

@@ -124,11 +124,6 @@ class Scene:
         """Let the resident leave; one who does not cooperate forgets the card."""
         self._change(lambda desk: _Desk(card=None if self._cooperative else desk.card))
 
-    def lose_fingers(self, missing: Iterable[Finger]) -> None:
-        """Say which fingers the resident does not have, in place of what was said before."""
-        absent = frozenset(missing)
-        self._change(lambda desk: replace(desk, missing=absent))
-
     @property
     def placed(self) -> Slap | Finger | None:
         """What lies on the glass."""

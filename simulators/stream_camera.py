@@ -77,7 +77,7 @@ class StreamFaults:
                 raise ValueError(f"{name} must be {kinds[name].__name__}")
             if isinstance(value, int) and not 0 <= value <= LONGEST_DELAY_MS:
                 raise ValueError(f"{name} must be within 0 and {LONGEST_DELAY_MS}")
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)  # type: ignore[arg-type]  # names and types were checked above
 
     @classmethod
     def parse(cls, body: bytes, before: StreamFaults) -> StreamFaults:
@@ -234,7 +234,7 @@ class StreamCamera:
             taken_at = time.monotonic()
             try:
                 waiting.append((taken_at + faults.late_ms / 1000, self._encode(index, faults)))
-            except Exception:
+            except Exception:  # the border of the thread: one bad picture must not end the stream
                 log.exception("the scene gave no picture %d", index)
             index += 1
             ready = b""

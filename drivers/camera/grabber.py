@@ -171,7 +171,7 @@ class FrameGrabber:
         while not self._stop.is_set():
             try:
                 had_a_frame = self._stream_once()
-            except Exception as error:
+            except Exception as error:  # the border of the thread: the camera is tried again
                 log.exception("grab thread failed")
                 had_a_frame = False
                 self._fall(Link.GONE, f"unexpected {type(error).__name__}")

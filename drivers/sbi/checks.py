@@ -156,7 +156,7 @@ def _score(token: Token) -> float:
     """Read `qualityScore`, which services write as 61, "61" or "61.0"."""
     value = token.payload.get("qualityScore")
     try:
-        score = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        score = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # else TypeError, below
     except (TypeError, ValueError, OverflowError) as error:
         raise CheckFailed(Check.SCORE, "no number") from error
     if not 0.0 <= score <= 100.0:

@@ -38,7 +38,7 @@ class PolledSocket(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # as io does
         """Read what has arrived, or wait for it; 0 is the end."""
         while True:
             self.call.check()
@@ -101,7 +101,7 @@ def opened(
     with _translated(call.device), connect(port, call) as link:
         recorder.payload(Direction.SENT, f"{port} {method}", content)
         link.send(head.encode("ascii") + content)
-        response = http.client.HTTPResponse(link, method=method)  # type: ignore[arg-type]
+        response = http.client.HTTPResponse(link, method=method)  # type: ignore[arg-type]  # it calls makefile only
         try:
             response.begin()
             recorder.note(f"{method} status {response.status}", Direction.RECEIVED)

@@ -189,7 +189,7 @@ def _checkpoint_problems(
         return
     try:
         public = load_certificate(config.keys.certificate).public_key()
-        stated = verify_checkpoint(note, config.station.id, public)  # type: ignore[arg-type]
+        stated = verify_checkpoint(note, config.station.id, public)  # type: ignore[arg-type]  # the station's is EC
     except StationError as error:
         yield f"newest checkpoint: {error.code} {error.detail}"
         return

@@ -99,7 +99,7 @@ class SessionKeeper(ABC):
             findings=judged.findings if judged else (),
             options=self._options(step) if deciding and step else (),
             verify_with=self._work.verify_with,
-            unsaved=self._session.pending is not None and self._problem is not None,
+            unsaved=self._session.is_stuck,
             problem=self._problem,
             devices=self._line.view(),
             unfinished=self._unfinished,

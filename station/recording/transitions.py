@@ -34,7 +34,13 @@ class Transitions:
     def __init__(self, run: Run) -> None:
         self.state = SessionState.IDLE
         self.pending: Pending | None = None
+        self._running = False
         self._run = run
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a transition stands still because one of its effects failed."""
+        return self.pending is not None and not self._running
 
     async def fire(self, event: SessionEvent, entry: Entry) -> None:
         """Look a transition up and run its effects; raises what an effect raises.
@@ -48,19 +54,25 @@ class Transitions:
 
     async def go_on(self) -> None:
         """Run what is left of the pending transition, the effect that failed first."""
-        while self.pending is not None:
-            pending = self.pending
-            if not pending.effects:
-                self.state, self.pending = pending.following, None
-                return
-            effect, *left = pending.effects
-            if effect is Effect.PREPARE_STEP:
-                # everything before it is durable: the new state may be seen while a device starts
-                self.state = pending.following
-            await self._run(effect, pending.event, pending.entry)
-            if self.pending is pending:
-                appended = pending.appended or effect is Effect.APPEND
-                self.pending = replace(pending, effects=tuple(left), appended=appended)
+        self._running = True
+        try:
+            while self.pending is not None:
+                await self._run_next(self.pending)
+        finally:
+            self._running = False
+
+    async def _run_next(self, pending: Pending) -> None:
+        if not pending.effects:
+            self.state, self.pending = pending.following, None
+            return
+        effect, *left = pending.effects
+        if effect is Effect.PREPARE_STEP:
+            # everything before it is durable: the new state may be seen while a device starts
+            self.state = pending.following
+        await self._run(effect, pending.event, pending.entry)
+        if self.pending is pending:
+            appended = pending.appended or effect is Effect.APPEND
+            self.pending = replace(pending, effects=tuple(left), appended=appended)
 
     def drop(self) -> None:
         """Forget the pending transition; the state stays as it was."""

@@ -25,6 +25,7 @@ prepare_environment()
 
 import cv2  # noqa: E402  # after its environment
 
+from calibration.measures.frame_timing import measure_frame_timing  # noqa: E402
 from drivers.api import FaceRequest, Slap, SlapRequest  # noqa: E402
 from drivers.values import Capture, DeviceInfo, Kind, Sample, read_only  # noqa: E402
 from simulators.people.person import Person  # noqa: E402
@@ -133,15 +134,17 @@ async def _driver_ages(camera: object) -> float:
     from drivers.camera.opencv import OpenCvCamera
 
     assert isinstance(camera, OpenCvCamera)  # narrows the type only
-    ages = []
+    grabbed_at, read_at, numbers = [], [], []
     async with camera:
         await camera.start_preview(FaceRequest())
         for _ in range(30):
             await asyncio.sleep(0.1)
             frame = camera.latest()
             if frame is not None:
-                ages.append(1000 * (time.monotonic() - frame.grabbed_at))
-    return statistics.median(ages)
+                grabbed_at.append(frame.grabbed_at)
+                read_at.append(time.monotonic())
+                numbers.append(frame.sequence)
+    return measure_frame_timing(grabbed_at, read_at, numbers).age_median_ms
 
 
 def _bare_ages(url: str) -> float:

@@ -54,3 +54,10 @@ async def up_to_first_slap(station: RecordingStation) -> None:
     assert await station.identify_from_card()
     await station.capture()
     assert shown(station).step is Step.RIGHT_FOUR
+
+
+def audit_of(station: RecordingStation) -> list[tuple[str, dict[str, object]]]:
+    """Event and detail of every audit row of the store that `station` has open."""
+    store = station._vault._store
+    assert store is not None
+    return store.audit_of("")

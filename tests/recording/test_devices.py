@@ -15,7 +15,7 @@ from station.recording.capture import CaptureState
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.recording.view import StationView
-from tests.recording.opening import problem_code, shown, up_to_first_slap
+from tests.recording.opening import audit_of, problem_code, shown, up_to_first_slap
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,8 @@ async def test_a_lying_scanner_adds_nothing_to_the_record(
     assert problem.detail.startswith(check)
     assert shown(station).attempt == 0
     assert [step.step for step in station.done] == [Step.PORTRAIT]
+    told = {"device": "scanner", "code": "DEV-203", "check": check}
+    assert ("capture.failed", told) in audit_of(station)
     await station.capture()
     assert shown(station).step is Step.LEFT_FOUR
 
@@ -96,6 +98,26 @@ async def test_a_device_that_is_not_there_is_shown_and_does_not_stop_the_desk(
         assert absent.pop("verifier") is not None
         assert absent == dict.fromkeys(absent)
         await up_to_first_slap(desk)
+    finally:
+        await desk.close()
+        lab.module.start()
+
+
+async def test_a_missing_device_is_never_shown_as_an_unsaved_capture(
+    config: StationConfig, lab: Lab
+) -> None:
+    lab.module.stop()
+    desk = build_station(config)
+    seen: list[bool] = []
+    try:
+        await desk.open()
+        desk.subscribe(lambda view: seen.append(view.unsaved))
+        await desk.start()
+        assert await desk.identify_from_card()
+        while shown(desk).step is not Step.VERIFICATION:
+            await desk.capture()
+        assert problem_code(desk) == "DEV-102"
+        assert not any(seen)
     finally:
         await desk.close()
         lab.module.start()

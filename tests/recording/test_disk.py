@@ -15,7 +15,7 @@ from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.records.errors import DiskFull, StorageFailed
 from station.records.journal import Journal
-from tests.recording.opening import problem_code, shown, up_to_first_slap
+from tests.recording.opening import audit_of, problem_code, shown, up_to_first_slap
 
 
 async def test_a_full_disk_leaves_the_capture_unsaved_and_visible(
@@ -95,15 +95,8 @@ async def test_a_refused_audit_row_does_not_append_a_step_twice(
     await station.save_again()
     assert not shown(station).unsaved
     await station.cancel("training")
-    rows = [event for event, _ in audit_of(config, station)]
+    rows = [event for event, _ in audit_of(station)]
     assert rows.count("recording.step-done") == 2
-
-
-def audit_of(config: StationConfig, station: RecordingStation) -> list[tuple[str, object]]:
-    """Every audit row of the store that `station` has open."""
-    store = station._vault._store
-    assert store is not None
-    return [(event, detail) for event, detail in store.audit_of("")]
 
 
 async def test_a_session_that_cannot_be_opened_leaves_nothing(

@@ -38,11 +38,13 @@ async def test_after_any_failure_going_on_runs_each_effect_once(
         with pytest.raises(DiskFull):
             await transitions.fire(event, Entry({}))
         assert transitions.pending is not None
+        stuck = [transitions.is_stuck]
         done = effects[: effects.index(refused)]
         assert transitions.pending.appended == (Effect.APPEND in done)
         await transitions.go_on()
         assert tuple(runner.done) == effects
         assert transitions.state is following
+        assert [*stuck, transitions.is_stuck] == [True, False]
         assert transitions.pending is None
 
 
