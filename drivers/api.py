@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from drivers.clock import Clock
 from drivers.device import Call, Device, DeviceSettings
@@ -36,6 +37,7 @@ from drivers.values import (
 __all__ = [
     "Call",
     "Capture",
+    "CardChannel",
     "CardIdentity",
     "CardReader",
     "CardSession",
@@ -62,6 +64,8 @@ __all__ = [
     "State",
     "read_only",
 ]
+
+T = TypeVar("T")
 
 CaptureRequest = SlapRequest | FingerRequest | IrisRequest | FaceRequest
 
@@ -191,22 +195,56 @@ class CardIdentity:
     counter: int
 
 
-class CardSession:
-    """An exclusive channel to one card; obtained from `CardReader.session`, never kept."""
+class CardChannel(Protocol):
+    """Blocking exchange with the card of one session, on the reader's own thread.
 
-    def __init__(
-        self, identity: CardIdentity, send: Callable[[bytes, float], Awaitable[bytes]]
-    ) -> None:
-        self.identity = identity
-        self._send = send
+    Profiles are written against it: plain code that runs inside `CardSession.run`.
+    """
 
-    async def transmit(self, apdu: bytes, timeout: float = 5.0) -> bytes:
+    @property
+    def device(self) -> str:
+        """Name of the reader, for errors."""
+        ...
+
+    @property
+    def access_module(self) -> CardChannel | None:
+        """The channel to the secure access module in the reader's other slot, if there is one."""
+        ...
+
+    def transmit(self, apdu: bytes) -> bytes:
         """Send one short command APDU; return data and status word (at least 2 bytes).
 
         Raises:
             CardLost: the card left or was reset; the session is over.
+            DeviceTimeout, Cancelled: the call that this channel belongs to has ended.
         """
-        return await self._send(apdu, timeout)
+        ...
+
+
+class CardSession:
+    """An exclusive channel to one card; obtained from `CardReader.session`, never kept."""
+
+    def __init__(self, identity: CardIdentity, reader: CardReader) -> None:
+        self.identity = identity
+        self._reader = reader
+
+    async def run(self, work: Callable[[CardChannel], T], timeout: float = 20.0) -> T:
+        """Run `work` on the reader's thread and return what it returns.
+
+        A whole reading runs without going back to the event loop for every command.
+
+        Raises:
+            CardLost: the card left or was reset; the session is over.
+            DeviceTimeout: the whole work was not done in time.
+        """
+        return await self._reader._run_in_session(self.identity, work, timeout)  # noqa: SLF001
+
+    async def transmit(self, apdu: bytes, timeout: float = 5.0) -> bytes:
+        """Send one short command APDU; return data and status word (at least 2 bytes).
+
+        Raises: as `run`.
+        """
+        return await self.run(lambda channel: channel.transmit(apdu), timeout)
 
 
 class CardReader(Device):
@@ -240,14 +278,16 @@ class CardReader(Device):
         """
         identity = await self._verb(self._do_open_session, timeout)
         try:
-            yield CardSession(identity, self._transmit)
+            yield CardSession(identity, self)
             await self._verb(lambda call: self._do_confirm_session(identity, call), timeout)
         finally:
             if self._state is State.READY:
                 await self._verb(self._do_close_session, timeout)
 
-    async def _transmit(self, apdu: bytes, timeout: float) -> bytes:
-        return await self._verb(lambda call: self._do_transmit(apdu, call), timeout)
+    async def _run_in_session(
+        self, identity: CardIdentity, work: Callable[[CardChannel], T], timeout: float
+    ) -> T:
+        return await self._verb(lambda call: self._do_run(identity, work, call), timeout)
 
     @abstractmethod
     def _do_card_state(self, call: Call) -> CardState: ...
@@ -259,7 +299,8 @@ class CardReader(Device):
     def _do_open_session(self, call: Call) -> CardIdentity: ...
 
     @abstractmethod
-    def _do_transmit(self, apdu: bytes, call: Call) -> bytes: ...
+    def _do_run(self, identity: CardIdentity, work: Callable[[CardChannel], T], call: Call) -> T:
+        """Run `work` for the session of `identity`; `CardLost` when that session is over."""
 
     @abstractmethod
     def _do_confirm_session(self, identity: CardIdentity, call: Call) -> None:

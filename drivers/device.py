@@ -31,12 +31,16 @@ from drivers.errors import (
     DriverFault,
     NotConnected,
 )
+from drivers.health import Health, HealthRecord
 from drivers.recorder import FlightRecorder
 from drivers.values import DeviceInfo, Kind, SelfTest, State
 from drivers.worker import DeviceThread
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+FAILED_CHECKS_BEFORE_LOST = 2
+"""A device that is silent once may have been busy with itself; twice in a row it hangs."""
 
 StateListener = Callable[["Device", State], None]
 
@@ -98,6 +102,9 @@ class Device(ABC):
         self._info: DeviceInfo | None = None
         self._listeners: list[StateListener] = []
         self._call: Call | None = None
+        self._checking: Call | None = None
+        self._failed_checks = 0
+        self._health = HealthRecord(self.clock)
         self._thread: DeviceThread | None = None
         self._connecting = asyncio.Lock()
         self._closing = asyncio.Lock()
@@ -113,6 +120,11 @@ class Device(ABC):
         if self._info is None:
             raise NotConnected(self.name)
         return self._info
+
+    @property
+    def health(self) -> Health:
+        """What has been counted since the program started."""
+        return self._health.now
 
     def subscribe(self, listener: StateListener) -> Callable[[], None]:
         """Call `listener` on the event loop at each change of state; return the unsubscriber."""
@@ -161,10 +173,51 @@ class Device(ABC):
         """Let the device check itself; what it cannot check is not claimed."""
         return await self._verb(self._do_self_test, timeout)
 
+    async def check(self, timeout: float = 1.0) -> None:
+        """Look whether an idle device is still there; it becomes LOST when it is not.
+
+        Costs milliseconds and never makes the device BUSY: a verb that comes meanwhile ends the
+        look and waits its turn. A device that is not READY is left alone.
+
+        Raises:
+            DeviceError: what was found; a device that only failed to answer becomes LOST at the
+                second failure in a row.
+        """
+        thread = self._thread
+        if self._state is not State.READY or thread is None or self._checking is not None:
+            return
+        call = self._checking = Call(self.name, self.clock, self.clock.monotonic() + timeout)
+        job = asyncio.wrap_future(thread.submit(lambda: self._do_check(call)))
+        job.add_done_callback(_ignore_result)
+        try:
+            await asyncio.wait({job}, timeout=timeout + self.grace)
+            if not job.done():
+                raise DeviceHung(self.name, f"no return {self.grace:g} s after the deadline")
+            job.result()
+            self._failed_checks = 0
+        except Cancelled:
+            return  # a verb came, or the device is being closed: they will find out
+        except DeviceError as error:
+            self._check_failed(error, thread)
+            raise
+        except Exception as error:  # the border of the thread: what a driver failed to translate
+            fault = DriverFault(self.name, type(error).__name__)
+            self._check_failed(fault, thread)
+            raise fault from error
+        finally:
+            call.cancelled.set()
+            self._checking = None
+
+    async def reset(self, timeout: float = 10.0) -> DeviceInfo:
+        """Close whatever runs and connect anew: the one key of an operator before a hung device."""
+        await self.close()
+        return await self.connect(timeout)
+
     def cancel(self) -> None:
         """Ask the running verb to end with `Cancelled`; safe from any thread."""
-        if (call := self._call) is not None:
-            call.cancelled.set()
+        for call in (self._call, self._checking):
+            if call is not None:
+                call.cancelled.set()
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -204,6 +257,8 @@ class Device(ABC):
         thread = self._thread
         if thread is None:
             raise NotConnected(self.name, self._state)
+        if self._checking is not None:
+            self._checking.cancelled.set()
         call = self._call = Call(self.name, self.clock, self.clock.monotonic() + timeout)
         self._announce(during)
         job = asyncio.wrap_future(thread.submit(lambda: work(call)))
@@ -224,11 +279,14 @@ class Device(ABC):
                 raise DeviceHung(self.name, f"no return {self.grace:g} s after the deadline")
             result = job.result()
             after = State.READY
+            self._count(during, "")
             return result
         except DeviceError as error:
             after = failed if error.device_usable else State.LOST
+            self._count(during, error.code)
             raise
         except Exception as error:  # the border of the thread: what a driver failed to translate
+            self._count(during, DriverFault.code)
             raise DriverFault(self.name, type(error).__name__) from error
         finally:
             job.add_done_callback(_ignore_result)
@@ -239,10 +297,26 @@ class Device(ABC):
                     self._thread = None
                 self._announce(after)
 
+    def _check_failed(self, error: DeviceError, thread: DeviceThread) -> None:
+        self._health.check_failed(error.code)
+        self.recorder.note(f"check: {error.code}")
+        self._failed_checks += 1
+        gone = not error.device_usable or self._failed_checks >= FAILED_CHECKS_BEFORE_LOST
+        if gone and self._state is State.READY and self._thread is thread:
+            self._announce(State.LOST)
+
+    def _count(self, during: State, code: str) -> None:
+        if during is State.BUSY:
+            self._health.verb_ended(code)
+        elif code:
+            self._health.connect_failed(code)
+
     def _announce(self, state: State) -> None:
         if state is self._state:
             return
+        self._health.moved(self._state, state)
         self._state = state
+        self._failed_checks = 0
         self.recorder.note(f"state {state}")
         for listener in tuple(self._listeners):
             try:
@@ -257,6 +331,13 @@ class Device(ABC):
     @abstractmethod
     def _do_close(self) -> None:
         """Release the hardware; must succeed after a failed connect and after an unplug."""
+
+    @abstractmethod
+    def _do_check(self, call: Call) -> None:
+        """Raise what is wrong with the idle device; a driver says how it can be seen.
+
+        Must end early when `call` is cancelled, and leave the device as it was.
+        """
 
     @abstractmethod
     def _do_self_test(self, call: Call) -> SelfTest:

@@ -42,7 +42,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Identity read from the hardware; configuration and records refer to (model, serial)."""
+    """Identity read from the hardware; configuration and records refer to (model, serial).
+
+    `trust` is how far a capture can be believed: "L1" (signed inside the device), "L0" (signed in
+    its host software) or "none" (nothing is signed).
+    """
 
     kind: Kind
     driver: str
@@ -50,6 +54,7 @@ class DeviceInfo:
     serial: str
     firmware: str
     capabilities: frozenset[str] = frozenset()
+    trust: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +205,14 @@ class IrisRequest:
 
 @dataclass(frozen=True, slots=True)
 class FaceRequest:
-    """Ask for the sharpest of `burst` consecutive frames."""
+    """Ask for the sharpest of `burst` consecutive frames.
+
+    With `missing` it is an exception photo: face and both palms in one picture, as evidence of what
+    this resident does not have.
+    """
 
     burst: int = 8
+    missing: frozenset[Finger | Eye] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,13 @@ class OpenCvCamera(FaceCamera):
             captured_at=started_at + timedelta(seconds=frame.grabbed_at - started),
         )
 
+    def _do_check(self, call: Call) -> None:
+        grabber = self._running()
+        if grabber.link is Link.GONE:
+            raise self._why_no_frame(grabber, grabber.counters.garbled)
+        if grabber.link is Link.SILENT:
+            raise DeviceTimeout(self.name, grabber.reason)
+
     def _do_self_test(self, call: Call) -> SelfTest:
         grabber = self._running()
         ages, jpeg_bytes = [], []

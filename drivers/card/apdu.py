@@ -1,4 +1,4 @@
-"""Commands and files of ISO/IEC 7816-4 on one card session: bounded, and nothing is tried again.
+"""Commands and files of ISO/IEC 7816-4 on one card channel: bounded, and nothing is tried again.
 
 Source: ISO/IEC 7816-4:2013 (SELECT, READ BINARY, GET RESPONSE, status words).
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from drivers.api import CardReader, CardSession
+from drivers.api import CardChannel
 from drivers.card import tlv
-from drivers.clock import Clock
-from drivers.errors import CardUnreadable, DeviceRefused, DeviceTimeout
+from drivers.errors import CardUnreadable, DeviceRefused
 
 SUCCESS: Final = 0x9000
 END_OF_FILE: Final = 0x6282
@@ -19,7 +18,6 @@ CHUNK_BYTES: Final = 248  # some readers send nothing beyond 255 bytes, status a
 MAX_FILE_BYTES: Final = 8192  # the memory of the card
 MAX_GET_RESPONSES: Final = 33  # 8192 bytes in pieces of 256, and the last status
 MAX_OFFSET: Final = 0x7FFF  # above it, bit 8 of P1 means something else
-COMMAND_TIMEOUT_S: Final = 5.0
 
 
 class CardAnswer(DeviceRefused):
@@ -39,61 +37,54 @@ class Response:
 
 
 class ApduChannel:
-    """Commands to the card of one session, all before one deadline.
+    """Commands to one card or module, inside `CardSession.run`.
 
     Sizes in answers are the card's claims: every one is checked before it is used.
     """
 
-    def __init__(self, session: CardSession, device: str, clock: Clock, timeout: float) -> None:
-        self._session = session
-        self._device = device
-        self._clock = clock
-        self._deadline = clock.monotonic() + timeout
+    def __init__(self, channel: CardChannel) -> None:
+        self._channel = channel
+        self._device = channel.device
 
-    @classmethod
-    def of(cls, reader: CardReader, session: CardSession, timeout: float) -> ApduChannel:
-        """Return a channel whose commands must all end within `timeout` seconds."""
-        return cls(session, reader.name, reader.clock, timeout)
-
-    async def send(self, apdu: bytes) -> Response:
+    def send(self, apdu: bytes) -> Response:
         """Exchange one command; follow 61xx by GET RESPONSE and 6Cxx once by the right length.
 
         Raises:
             CardLost: the card left; the session is over.
             CardUnreadable: the card goes on answering without end.
-            DeviceTimeout: the deadline of this channel passed.
+            DeviceTimeout: the deadline of the reading passed.
         """
-        response = await self._exchange(apdu)
+        response = self._exchange(apdu)
         if response.status >> 8 == 0x6C and len(apdu) == 5:
-            response = await self._exchange(apdu[:4] + bytes([response.status & 0xFF]))
+            response = self._exchange(apdu[:4] + bytes([response.status & 0xFF]))
         data, status = response.data, response.status
         for _ in range(MAX_GET_RESPONSES):
             if status >> 8 != 0x61:
                 return Response(data, status)
-            more = await self._exchange(bytes((0x00, 0xC0, 0x00, 0x00, status & 0xFF)))
+            more = self._exchange(bytes((0x00, 0xC0, 0x00, 0x00, status & 0xFF)))
             data, status = data + more.data, more.status
         raise self.unreadable(f"more than {MAX_GET_RESPONSES} pieces of one answer")
 
-    async def select_file(self, identifier: int) -> None:
+    def select_file(self, identifier: int) -> None:
         """Select a file or directory by its identifier, as public KTP-el clients do (no Le).
 
         Raises:
             CardAnswer: the card has no such file (6A82) or does not give it.
         """
         apdu = bytes((0x00, 0xA4, 0x00, 0x00, 0x02)) + identifier.to_bytes(2, "big")
-        await self._succeed(apdu, f"SELECT {identifier:04X}")
+        self._succeed(apdu, f"SELECT {identifier:04X}")
 
-    async def select_elementary_file(self, identifier: int) -> None:
+    def select_elementary_file(self, identifier: int) -> None:
         """Select a file below the application, without file control information (ICAO 9303-10)."""
         apdu = bytes((0x00, 0xA4, 0x02, 0x0C, 0x02)) + identifier.to_bytes(2, "big")
-        await self._succeed(apdu, f"SELECT {identifier:04X}")
+        self._succeed(apdu, f"SELECT {identifier:04X}")
 
-    async def select_application(self, application: bytes) -> None:
+    def select_application(self, application: bytes) -> None:
         """Select an application by its identifier (5 to 16 bytes)."""
         apdu = bytes((0x00, 0xA4, 0x04, 0x0C, len(application))) + application
-        await self._succeed(apdu, "SELECT application")
+        self._succeed(apdu, "SELECT application")
 
-    async def read_binary(self, offset: int, length: int, *, may_end: bool = False) -> bytes:
+    def read_binary(self, offset: int, length: int, *, may_end: bool = False) -> bytes:
         """Read `length` (1 to 248) bytes of the selected file by one command.
 
         With `may_end`, less is accepted where the card says that the file ends there.
@@ -104,7 +95,7 @@ class ApduChannel:
         """
         if not 0 < length <= CHUNK_BYTES or not 0 <= offset <= MAX_OFFSET + 1 - length:
             raise ValueError(f"{length} bytes at {offset}")
-        response = await self.send(bytes((0x00, 0xB0, offset >> 8, offset & 0xFF, length)))
+        response = self.send(bytes((0x00, 0xB0, offset >> 8, offset & 0xFF, length)))
         if response.status not in (SUCCESS, END_OF_FILE):
             raise CardAnswer(self._device, f"READ BINARY at {offset}", response.status)
         ends = may_end and response.status == END_OF_FILE
@@ -112,52 +103,49 @@ class ApduChannel:
             raise self.unreadable(f"{len(response.data)} bytes, asked for {length}")
         return response.data
 
-    async def read_range(self, offset: int, length: int) -> bytes:
+    def read_range(self, offset: int, length: int) -> bytes:
         """Read `length` (1 to 8192) bytes of the selected file in chunks of up to 248."""
         if not 0 < length <= MAX_FILE_BYTES:
             raise self.unreadable(f"file of {length} bytes")
         data = b""
         while len(data) < length:
             size = min(CHUNK_BYTES, length - len(data))
-            data += await self.read_binary(offset + len(data), size)
+            data += self.read_binary(offset + len(data), size)
         return data
 
-    async def read_file(self) -> bytes:
+    def read_file(self) -> bytes:
         """Read a selected file that begins with its length (2 bytes); return what follows.
 
         Raises:
             CardUnreadable: the length is not 1 to 8192 or the file ends before it.
         """
-        length = int.from_bytes(await self.read_binary(0, 2), "big")
-        return await self.read_range(2, length)
+        length = int.from_bytes(self.read_binary(0, 2), "big")
+        return self.read_range(2, length)
 
-    async def read_tlv_file(self, tag: int) -> bytes:
+    def read_tlv_file(self, tag: int) -> bytes:
         """Read a selected file that is one data object with this tag; return its value.
 
         Raises:
             CardUnreadable: another tag, or a length that is not 1 to 8192.
         """
-        head = await self.read_binary(0, 6, may_end=True)
+        head = self.read_binary(0, 6, may_end=True)
         try:
             header = tlv.read_header(head)
         except tlv.TlvError as error:
             raise self.unreadable(str(error)) from error
         if header.tag != tag:
             raise self.unreadable(f"file with tag {header.tag:X}, expected {tag:X}")
-        return await self.read_range(header.header_bytes, header.value_bytes)
+        return self.read_range(header.header_bytes, header.value_bytes)
 
     def unreadable(self, fact: str) -> CardUnreadable:
         """Return the error for an answer that breaks a rule; `fact` names sizes and codes only."""
         return CardUnreadable(self._device, fact)
 
-    async def _succeed(self, apdu: bytes, command: str) -> None:
-        response = await self.send(apdu)
+    def _succeed(self, apdu: bytes, command: str) -> None:
+        response = self.send(apdu)
         if response.status != SUCCESS:
             raise CardAnswer(self._device, command, response.status)
 
-    async def _exchange(self, apdu: bytes) -> Response:
-        remaining = self._deadline - self._clock.monotonic()
-        if remaining <= 0:
-            raise DeviceTimeout(self._device, "the card was not read in time")
-        answer = await self._session.transmit(apdu, min(COMMAND_TIMEOUT_S, remaining))
+    def _exchange(self, apdu: bytes) -> Response:
+        answer = self._channel.transmit(apdu)
         return Response(answer[:-2], int.from_bytes(answer[-2:], "big"))

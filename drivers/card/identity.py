@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from drivers.api import CardReader
+from drivers.api import CardChannel, CardReader
 from drivers.card.apdu import ApduChannel
 from drivers.card.atr import AtrHint, hint_of
 from drivers.card.biodata import CardBiodata
@@ -57,9 +57,7 @@ async def read_identity(reader: CardReader, timeout: float = 20.0) -> CardReadin
         DeviceTimeout: the card answers too slowly.
     """
     async with reader.session(timeout) as session:
-        channel = ApduChannel.of(reader, session, timeout)
-        free = await ktpel.read_free_content(channel)
-        biodata = await open_lds.read_biodata(channel)
+        free, biodata = await session.run(_read, timeout)
     # only here is it certain that all of it came from one card
     kind = _kind(free, biodata)
     return CardReading(
@@ -73,6 +71,11 @@ async def read_identity(reader: CardReader, timeout: float = 20.0) -> CardReadin
         card_control=free.card_control if free else None,
         simulated=kind is CardKind.TEST_CARD or SIMULATED in reader.info.capabilities,
     )
+
+
+def _read(card: CardChannel) -> tuple[ktpel.FreeContent | None, CardBiodata | None]:
+    channel = ApduChannel(card)
+    return ktpel.read_free_content(channel), open_lds.read_biodata(channel)
 
 
 def _kind(free: object | None, biodata: object | None) -> CardKind:

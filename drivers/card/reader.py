@@ -10,11 +10,21 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Final, TypeVar
 
 from pydantic import Field
 
-from drivers.api import Call, CardIdentity, CardReader, CardState, DeviceInfo, Kind, SelfTest
+from drivers.api import (
+    Call,
+    CardChannel,
+    CardIdentity,
+    CardReader,
+    CardState,
+    DeviceInfo,
+    Kind,
+    SelfTest,
+)
 from drivers.card.atr import AtrError, check_atr
 from drivers.card.link import CardLink
 from drivers.card.loopback import LoopbackTransport
@@ -61,6 +71,7 @@ class TransportReader(CardReader):
         self._unanswered: list[CardLink] = []
         self._reader_name = ""
         self._in_session = False
+        self._identity: CardIdentity | None = None
 
     @abstractmethod
     def _make_transport(self) -> CardTransport:
@@ -87,6 +98,9 @@ class TransportReader(CardReader):
         if (link := self._link) is not None:
             self._drop_link()
             link.has_ended(CLOSE_PATIENCE_S)
+
+    def _do_check(self, call: Call) -> None:
+        self._do_card_state(call)
 
     def _do_self_test(self, call: Call) -> SelfTest:
         started = self.clock.monotonic()
@@ -127,21 +141,30 @@ class TransportReader(CardReader):
             raise CardUnreadable(self.name, str(error)) from error
         uid = self._read_uid(call)
         self.recorder.note(f"session open, counter {state.counter}")
-        return CardIdentity(atr=atr, uid=uid, counter=state.counter)
+        self._identity = CardIdentity(atr=atr, uid=uid, counter=state.counter)
+        return self._identity
 
-    def _do_transmit(self, apdu: bytes, call: Call) -> bytes:
-        if not self._in_session:
+    def _do_run(self, identity: CardIdentity, work: Callable[[CardChannel], T], call: Call) -> T:
+        if not self._in_session or identity is not self._identity:
             raise CardLost(self.name, "the session is over")
+        return self._ask(
+            call, lambda transport: work(_Channel(self.name, transport, self._exchange))
+        )
+
+    def _transmit(self, apdu: bytes, call: Call) -> bytes:
+        return self._ask(call, lambda transport: self._exchange(transport, apdu))
+
+    def _exchange(self, transport: CardTransport, apdu: bytes) -> bytes:
         if len(apdu) not in SHORT_APDU_BYTES:
             raise Unsupported(self.name, f"command of {len(apdu)} bytes is no short APDU")
         # only the header: data fields and their hashes would give away UID, NIK and PIN
         self.recorder.note(f"{apdu[:4].hex()} {len(apdu)} bytes", Direction.SENT)
-        answer = self._ask(call, lambda transport: transport.transmit(apdu))
+        answer = transport.transmit(apdu)
         self.recorder.note(f"{answer[-2:].hex()} {len(answer)} bytes", Direction.RECEIVED)
         return answer
 
     def _do_confirm_session(self, identity: CardIdentity, call: Call) -> None:
-        if not self._in_session:
+        if not self._in_session or identity is not self._identity:
             raise CardLost(self.name, "the session is over")
         state = self._do_card_state(call)
         if not state.present or state.counter != identity.counter:
@@ -158,7 +181,7 @@ class TransportReader(CardReader):
         return reader_name.startswith(VIRTUAL_READER)
 
     def _read_uid(self, call: Call) -> bytes:
-        answer = self._do_transmit(GET_UID, call)
+        answer = self._transmit(GET_UID, call)
         uid, status = answer[:-2], answer[-2:]
         if status != b"\x90\x00" or len(uid) not in UID_BYTES:
             self._drop_link()
@@ -213,6 +236,22 @@ class TransportReader(CardReader):
             if self.clock.monotonic() - started > UNANSWERED_PATIENCE_S:
                 raise CardUnreadable(self.name, "an earlier command is still unanswered")
             call.sleep(0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """A `CardChannel` on the link thread of one session."""
+
+    device: str
+    transport: CardTransport
+    exchange: Callable[[CardTransport, bytes], bytes]
+
+    @property
+    def access_module(self) -> CardChannel | None:
+        return None
+
+    def transmit(self, apdu: bytes) -> bytes:
+        return self.exchange(self.transport, apdu)
 
 
 def _connect_and_reset(transport: CardTransport) -> bytes:

@@ -106,6 +106,13 @@ class SbiDevice(PreviewingDevice):
         self._frames.clear()
         self._client = self._identity = None
 
+    def _do_check(self, call: Call) -> None:
+        """Ask the service whether this very device is still behind it."""
+        _, identity = self._connected()
+        there = discover(identity.port, self.bio_type, call, self.recorder)
+        if identity.digital_id not in [found.digital_id for found in there]:
+            raise Disconnected(self.name, "the service does not offer this device any more")
+
     def _do_self_test(self, call: Call) -> SelfTest:
         client, _ = self._connected()
         identity = client.identify(call)

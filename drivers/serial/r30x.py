@@ -104,6 +104,9 @@ class R30xScanner(FingerprintScanner):
         if link is not None:
             link.close()
 
+    def _do_check(self, call: Call) -> None:
+        self._read_parameters(self._connected(), call)
+
     def _do_self_test(self, call: Call) -> SelfTest:
         """Compare the echo and read parameters and library; the sensor needs a finger."""
         link = self._connected()

@@ -31,7 +31,7 @@ class FreeContent:
     card_control: bytes = field(repr=False)
 
 
-async def read_free_content(channel: ApduChannel) -> FreeContent | None:
+def read_free_content(channel: ApduChannel) -> FreeContent | None:
     """Read the free files from the root of the card; None where the card is no KTP-el.
 
     Raises:
@@ -39,13 +39,13 @@ async def read_free_content(channel: ApduChannel) -> FreeContent | None:
         CardAnswer: the directory is there, a free file is not.
     """
     try:
-        await channel.select_file(DEDICATED_FILE)
+        channel.select_file(DEDICATED_FILE)
     except CardAnswer:
         return None
-    await channel.select_file(PHOTO)
-    photo = await channel.read_file()
-    await channel.select_file(CARD_CONTROL)
-    head = await channel.read_binary(0, CARD_CONTROL_READ_BYTES, may_end=True)
+    channel.select_file(PHOTO)
+    photo = channel.read_file()
+    channel.select_file(CARD_CONTROL)
+    head = channel.read_binary(0, CARD_CONTROL_READ_BYTES, may_end=True)
     return FreeContent(photo, _card_control(channel, head))
 
 

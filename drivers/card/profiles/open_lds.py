@@ -29,22 +29,22 @@ VERSION: Final = b"0107"
 LABEL: Final = "KARTU UJI"
 
 
-async def read_biodata(channel: ApduChannel) -> CardBiodata | None:
+def read_biodata(channel: ApduChannel) -> CardBiodata | None:
     """Read the biodata of a test card; None where the card has no such application.
 
     Raises:
         CardUnreadable: the application is there and its files contradict themselves.
     """
     try:
-        await channel.select_application(APPLICATION)
+        channel.select_application(APPLICATION)
     except CardAnswer:
         return None
-    await channel.select_elementary_file(EF_COM)
-    common = _objects(channel, await channel.read_tlv_file(TAG_COM))
+    channel.select_elementary_file(EF_COM)
+    common = _objects(channel, channel.read_tlv_file(TAG_COM))
     if TAG_DG13 not in common.get(TAG_LIST, b""):
         raise channel.unreadable("test application without biodata")
-    await channel.select_elementary_file(DG13)
-    content = _objects(channel, await channel.read_tlv_file(TAG_DG13))
+    channel.select_elementary_file(DG13)
+    content = _objects(channel, channel.read_tlv_file(TAG_DG13))
     if content.get(TAG_LABEL) != LABEL.encode():
         raise channel.unreadable("test application without its label")
     try:
