@@ -61,6 +61,7 @@ class DeskLine:
     def __init__(self, devices: DeskDevices, changed: Callable[[], None]) -> None:
         self.devices = devices
         self._problems: dict[str, Problem] = {}
+        self._changes: asyncio.Queue[str] = asyncio.Queue()
         self._unsubscribe = [
             device.subscribe(lambda _device, _state: changed())
             for device in devices.by_role().values()
@@ -83,7 +84,7 @@ class DeskLine:
 
     async def ensure(self, device: Device, timeout: float = 10.0) -> None:
         """Connect `device` when it is not; raises what `connect` raises."""
-        role = next(r for r, d in self.devices.by_role().items() if d is device)
+        role = self._role_of(device)
         try:
             if device.state in (State.CLOSED, State.LOST):
                 await device.connect(timeout)
@@ -92,6 +93,22 @@ class DeskLine:
             self._problems[role] = Problem(error.code, error.detail)
             raise
         self._problems.pop(role, None)
+
+    async def reset(self, device: Device, timeout: float = 10.0) -> None:
+        """Close `device` and connect it anew; raises what `connect` raises."""
+        await device.close()
+        await self.ensure(device, timeout)
+
+    def problem_of(self, device: Device) -> Problem | None:
+        """What was wrong with `device` last; None when nothing was."""
+        return self._problems.get(self._role_of(device))
+
+    async def next_change(self) -> str:
+        """Wait until a device came or went by itself, and return its role."""
+        return await self._changes.get()
+
+    def _role_of(self, device: Device) -> str:
+        return next(role for role, known in self.devices.by_role().items() if known is device)
 
     def view(self) -> tuple[DeviceView, ...]:
         """Each device with its state, identity and last problem."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from drivers.api import Frame
 from drivers.clock import Clock, RealClock
@@ -32,12 +34,27 @@ from station.recording.vault import Vault
 from station.recording.view import Problem, RecordView, StationView, StepView, step_views
 from station.records.errors import AuditBroken, StorageFailed, StoreDamaged
 
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound="SessionKeeper")
 log = logging.getLogger(__name__)
 
 FINISHED = (SessionState.SEALED, SessionState.CANCELLED)
 STEP_ENDS = (SessionEvent.STEP_DONE, SessionEvent.LAST_STEP_DONE)
 UNKNOWN_DISK = (StorageFailed, StoreDamaged, AuditBroken)
 """After these nobody knows what is on the medium: the desk halts, a restart finds out."""
+
+
+def command(
+    work: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+    """Let commands wait for each other: two at once would mix two residents."""
+
+    async def alone(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        async with self.commands:
+            return await work(self, *args, **kwargs)
+
+    return update_wrapper(alone, work)
 
 
 class SessionKeeper(ABC):

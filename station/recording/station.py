@@ -10,13 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine
-from functools import update_wrapper
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from drivers.device import Device
-from drivers.errors import Cancelled, DeviceError, Untrusted
-from drivers.values import Capture, State
+from drivers.errors import Cancelled, DeviceError
+from drivers.values import Capture
 from station.domain.biodata import Biodata
 from station.domain.nik import check_nik
 from station.domain.plan import Step
@@ -27,12 +23,12 @@ from station.errors import (
     SessionUnreadable,
     StationError,
 )
-from station.recording import capture as capturing
 from station.recording import keeping, policy, progress, session
 from station.recording.attempt import AcceptedStep, Json, iso_time
 from station.recording.capture import CaptureEvent, CaptureState
+from station.recording.device_care import DeviceCare
 from station.recording.identity import read_card
-from station.recording.keeper import SessionKeeper
+from station.recording.keeper import command
 from station.recording.policy import Option, Verdict
 from station.recording.progress import Entry, Progress
 from station.recording.session import SessionEvent, SessionState
@@ -40,8 +36,6 @@ from station.recording.view import Problem
 from station.records.content import Missing, new_record_id
 from station.records.errors import RecordDamaged
 
-P = ParamSpec("P")
-R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 CLOSE_PATIENCE = 1.5
@@ -50,19 +44,7 @@ REASON = re.compile(r"[a-z][a-z-]{0,39}")
 """A reason is a code: free text could carry personal data into the audit log."""
 
 
-def _command(
-    work: Callable[Concatenate[RecordingStation, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[RecordingStation, P], Coroutine[Any, Any, R]]:
-    """Let commands wait for each other: two at once would mix two residents."""
-
-    async def alone(self: RecordingStation, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        async with self.commands:
-            return await work(self, *args, **kwargs)
-
-    return update_wrapper(alone, work)
-
-
-class RecordingStation(SessionKeeper):
+class RecordingStation(DeviceCare):
     """One desk. `open` first; then `start`, `identify_*`, `capture` ... `seal`; `close` last."""
 
     _acquiring: asyncio.Future[Capture] | None = None
@@ -83,13 +65,6 @@ class RecordingStation(SessionKeeper):
             self._problem = Problem(RecordDamaged.code, ", ".join(health.damaged[:3]))
         self._changed()
 
-    @_command
-    async def connect_devices(self) -> None:
-        """Try every device again that is not connected."""
-        self._problem = None
-        await self._line.connect_all()
-        self._changed()
-
     async def close(self) -> None:
         """Release devices, threads and store; an open session stays in its journal."""
         self.interrupt()
@@ -107,7 +82,7 @@ class RecordingStation(SessionKeeper):
 
     # ---------------------------------------------------------------- commands
 
-    @_command
+    @command
     async def start(self) -> None:
         """Open the session of the next resident."""
         await self._leave_finished()
@@ -120,7 +95,7 @@ class RecordingStation(SessionKeeper):
         if not await self._guarded(SessionEvent.OPENED, entry):
             await self._abandon()
 
-    @_command
+    @command
     async def resume(self, session_id: str) -> None:
         """Go on with a session that a crash or a power cut left behind, at the same step."""
         await self._leave_finished()
@@ -143,7 +118,7 @@ class RecordingStation(SessionKeeper):
             await self._prepare_step()
         self._changed()
 
-    @_command
+    @command
     async def identify_from_card(self) -> bool:
         """Read NIK and biodata from the card on the reader; True when the session is bound."""
         self._need(SessionState.IDENTIFY)
@@ -160,13 +135,13 @@ class RecordingStation(SessionKeeper):
             return self._refuse(Problem("CARD-102", reading.reason))
         return await self._identify(reading.biodata, reading.facts)
 
-    @_command
+    @command
     async def identify_typed(self, nik: str, full_name: str = "") -> bool:
         """Take a typed NIK; True when the session is bound to it."""
         self._need(SessionState.IDENTIFY)
         return await self._identify(Biodata.of("typed", {"nik": nik, "full_name": full_name}), {})
 
-    @_command
+    @command
     async def capture(self) -> None:
         """Capture the current step once and judge it."""
         self._need(SessionState.CAPTURING)
@@ -195,7 +170,7 @@ class RecordingStation(SessionKeeper):
         finally:
             if self._capture is CaptureState.ASSESS:  # whatever went wrong: the step can go on
                 self._advance(CaptureEvent.NOT_JUDGED)
-                await self._start_preview(step)
+                await self._start_preview()
 
     def interrupt(self) -> None:
         """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
@@ -203,7 +178,7 @@ class RecordingStation(SessionKeeper):
             self._interrupted = True
             self._acquiring.cancel()
 
-    @_command
+    @command
     async def decide(self, option: Option, reason: str = "") -> None:
         """Choose one of `view.options` after the attempts were used up."""
         step = self._current_step()
@@ -218,14 +193,14 @@ class RecordingStation(SessionKeeper):
                 self._work.use_other_index()
             self._attempts.next_round(same_finger=option is Option.REPEAT)
             self._advance(CaptureEvent.REPEAT)
-            await self._start_preview(step)
+            await self._start_preview()
 
-    @_command
+    @command
     async def except_step(self, reason: str) -> None:
         """End the current step without a sample; `reason` is a code of `Missing`."""
         await self._except_step(self._current_step(), reason)
 
-    @_command
+    @command
     async def reopen(self, step: Step, reason: str) -> None:
         """Take a finished step back at the review; what was captured for it is dropped.
 
@@ -239,27 +214,14 @@ class RecordingStation(SessionKeeper):
         detail = {"session": self._known().session_id, "step": step.value, "reason": reason}
         await self._guarded(SessionEvent.STEP_REOPENED, Entry(event, audit=detail))
 
-    @_command
+    @command
     async def save_again(self) -> None:
         """Go on with what the disk refused, at the very effect that it refused."""
         pending = self._session.pending
         if pending is not None:
             await self._guarded(pending.event, None)
 
-    @_command
-    async def reconnect(self) -> bool:
-        """Bring the lost device of a suspended session back; True when the step goes on."""
-        self._need(SessionState.SUSPENDED)
-        device = self._line.devices.of(self._current_step())
-        try:
-            await self._line.ensure(device)
-        except DeviceError as error:
-            return self._refuse(Problem(error.code, error.detail))
-        return await self._guarded(
-            SessionEvent.DEVICE_BACK, Entry({}, audit={"device": device.name})
-        )
-
-    @_command
+    @command
     async def seal(self) -> bool:
         """Seal and store the record; True when it is on the medium."""
         self._need(SessionState.REVIEW)
@@ -279,28 +241,6 @@ class RecordingStation(SessionKeeper):
                 self._changed()
 
     # ---------------------------------------------------------------- one step
-
-    async def _prepare_step(self) -> bool:
-        """Bring the device of the current step up and start its live picture."""
-        step = self._current_step()
-        if self._attempts.belong_to(step):
-            self._work.choose_finger(self._known())
-        self._capture = CaptureState.PREPARE
-        device = self._line.devices.of(step)
-        await self._work.stop_previews(except_for=device)
-        try:
-            await self._line.ensure(device)
-        except DeviceError as error:
-            return self._refuse(Problem(error.code, error.detail))
-        self._advance(CaptureEvent.PREPARED)
-        await self._start_preview(step)
-        return True
-
-    async def _start_preview(self, step: Step) -> None:
-        try:
-            await self._work.start_preview(step)
-        except DeviceError as error:
-            self._problem = Problem(error.code, error.detail)
 
     async def _acquire(self, step: Step) -> Capture:
         """Capture once, as a task of its own that `interrupt` can end at any moment."""
@@ -324,7 +264,7 @@ class RecordingStation(SessionKeeper):
                 await self._finish(self._attempts.counted(accepted))
             case Verdict.RETRY:
                 self._advance(CaptureEvent.POOR)
-                await self._start_preview(step)
+                await self._start_preview()
                 self._changed()
             case Verdict.DECIDE:
                 self._advance(CaptureEvent.EXHAUSTED)
@@ -374,23 +314,6 @@ class RecordingStation(SessionKeeper):
         fired = SessionEvent.LAST_STEP_DONE if last else SessionEvent.STEP_DONE
         await self._guarded(fired, Entry(event, blobs, detail))
 
-    async def _device_failed(self, error: DeviceError, device: Device) -> None:
-        """A lost device suspends the session; any other failure costs no attempt."""
-        log.warning("%s: %s: %s", device.name, error.code, error.detail)
-        problem = Problem(error.code, error.detail)
-        detail: Json = {"device": device.name, "code": error.code}
-        if isinstance(error, Untrusted):
-            detail["check"] = error.check
-        if device.state in (State.LOST, State.CLOSED):
-            self._advance(CaptureEvent.DEVICE_LOST)
-            saved = await self._guarded(SessionEvent.DEVICE_LOST, Entry({}, audit=detail))
-        else:
-            self._advance(CaptureEvent.NOT_CAPTURED)
-            saved = await self._audited("capture.failed", detail)
-            await self._start_preview(self._current_step())
-        if saved:  # otherwise the disk's problem is the more urgent one
-            self._refuse(problem)
-
     # ---------------------------------------------------------------- small things
 
     async def _identify(self, biodata: Biodata, card: Json) -> bool:
@@ -405,12 +328,6 @@ class RecordingStation(SessionKeeper):
             "findings": [finding.value for finding in checked.findings],
         }
         return await self._guarded(SessionEvent.IDENTIFIED, Entry(event, audit=detail))
-
-    def _advance(self, event: CaptureEvent) -> None:
-        if self._capture is None:
-            raise IllegalTransition(f"no capture for {event}")
-        self._capture = capturing.step(self._capture, event)
-        self._changed()
 
 
 def _code(reason: str) -> str:

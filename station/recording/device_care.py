@@ -1,0 +1,196 @@
+"""Devices come and go while a resident sits there: the session waits for them and loses nothing.
+
+A device that is lost suspends the session at its step; when the supervisor has it back, the same
+step goes on by itself. One key resets the device of the step and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import abstractmethod
+
+from drivers.device import Device
+from drivers.errors import DeviceError, Disconnected, Untrusted
+from drivers.values import State
+from station.errors import IllegalTransition
+from station.recording import capture as capturing
+from station.recording.attempt import Json
+from station.recording.capture import CaptureEvent, CaptureState
+from station.recording.keeper import SessionKeeper, command
+from station.recording.progress import Entry
+from station.recording.session import SessionEvent, SessionState
+from station.recording.view import Problem
+
+log = logging.getLogger(__name__)
+
+GONE = (State.LOST, State.CLOSED)
+
+
+class DeviceCare(SessionKeeper):
+    """Brings the device of a step up, and follows what the supervisor reports."""
+
+    _following: asyncio.Task[None] | None = None
+
+    @command
+    async def connect_devices(self) -> None:
+        """Try every device again that is not connected."""
+        self._problem = None
+        await self._line.connect_all()
+        self._changed()
+
+    @command
+    async def reconnect(self) -> bool:
+        """Bring the lost device of a suspended session back; True when the step goes on.
+
+        True as well when it went on by itself in the meantime.
+        """
+        if self._session.state is SessionState.CAPTURING:
+            return True
+        self._need(SessionState.SUSPENDED)
+        device = self._line.devices.of(self._current_step())
+        try:
+            await self._line.ensure(device)
+        except DeviceError as error:
+            return self._refuse(Problem(error.code, error.detail))
+        return await self._device_back(device)
+
+    async def reset_device(self) -> bool:
+        """Close the device of the current step and connect it anew; True when the step goes on.
+
+        A capture that is waiting ends without using up an attempt. Nothing that was captured, and
+        nothing of the session, is touched.
+        """
+        self.interrupt()
+        async with self.commands:
+            if self._session.state not in (SessionState.CAPTURING, SessionState.SUSPENDED):
+                raise IllegalTransition(f"session {self._session.state} uses no device")
+            device = self._line.devices.of(self._current_step())
+            if not await self._audited("device.reset", {"device": device.name}):
+                return False
+            self._problem = None
+            try:
+                await self._line.reset(device)
+            except DeviceError as error:
+                await self._device_gone(error, device)
+                return False
+            if self._session.state is SessionState.SUSPENDED:
+                return await self._device_back(device)
+            return await self._take_up_step()
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
+
+    # ---------------------------------------------------------------- what the supervisor reports
+
+    def _follow_devices(self) -> None:
+        """Begin to act on devices that come and go by themselves."""
+        self._following = asyncio.create_task(self._follow(), name="device-care")
+
+    async def _stop_following(self) -> None:
+        following, self._following = self._following, None
+        if following is not None:
+            following.cancel()
+            await asyncio.wait({following})
+
+    async def _follow(self) -> None:
+        while True:
+            role = await self._line.next_change()
+            async with self.commands:
+                try:
+                    await self._device_changed(self._line.devices.by_role()[role])
+                except DeviceError as error:
+                    self._refuse(Problem(error.code, error.detail))
+
+    async def _device_changed(self, device: Device) -> None:
+        """Act when the device of the open step is gone or is back; others only show it."""
+        step = self._progress.current if self._progress else None
+        state = self._session.state
+        if step is None or state not in (SessionState.CAPTURING, SessionState.SUSPENDED):
+            return
+        if self._line.devices.of(step) is not device:
+            return
+        if device.state in GONE:
+            if state is SessionState.CAPTURING and self._capture is CaptureState.POSITION:
+                problem = self._line.problem_of(device) or Problem(Disconnected.code)
+                await self._suspend(device, problem, {"code": problem.code})
+        elif state is SessionState.SUSPENDED:
+            await self._device_back(device)
+        else:
+            await self._take_up_step()
+
+    async def _take_up_step(self) -> bool:
+        """Go on at the present step with a device that has just been connected."""
+        if self._capture is CaptureState.PREPARE:
+            return await self._prepare_step()
+        if self._capture is CaptureState.POSITION:
+            await self._start_preview()
+        self._changed()
+        return True
+
+    async def _device_back(self, device: Device) -> bool:
+        return await self._guarded(
+            SessionEvent.DEVICE_BACK, Entry({}, audit={"device": device.name})
+        )
+
+    # ---------------------------------------------------------------- the device of one step
+
+    async def _prepare_step(self) -> bool:
+        """Bring the device of the current step up and start its live picture."""
+        step = self._current_step()
+        if self._attempts.belong_to(step):
+            self._work.choose_finger(self._known())
+        self._capture = CaptureState.PREPARE
+        device = self._line.devices.of(step)
+        await self._work.stop_previews(except_for=device)
+        try:
+            await self._line.ensure(device)
+        except DeviceError as error:
+            return self._refuse(Problem(error.code, error.detail))
+        self._advance(CaptureEvent.PREPARED)
+        await self._start_preview()
+        return True
+
+    async def _start_preview(self) -> None:
+        try:
+            await self._work.start_preview(self._current_step())
+        except DeviceError as error:
+            self._problem = Problem(error.code, error.detail)
+
+    async def _device_failed(self, error: DeviceError, device: Device) -> None:
+        """A lost device suspends the session; any other failure costs no attempt."""
+        log.warning("%s: %s: %s", device.name, error.code, error.detail)
+        if device.state in GONE:
+            await self._device_gone(error, device)
+            return
+        self._advance(CaptureEvent.NOT_CAPTURED)
+        saved = await self._audited("capture.failed", _facts(error, device))
+        await self._start_preview()
+        if saved:  # otherwise the disk's problem is the more urgent one
+            self._refuse(Problem(error.code, error.detail))
+
+    async def _device_gone(self, error: DeviceError, device: Device) -> None:
+        await self._suspend(device, Problem(error.code, error.detail), _facts(error, device))
+
+    async def _suspend(self, device: Device, problem: Problem, facts: Json) -> None:
+        if self._session.state is SessionState.SUSPENDED or self._capture is CaptureState.DECIDE:
+            self._refuse(problem)
+            return
+        self._advance(CaptureEvent.DEVICE_LOST)
+        detail: Json = {"device": device.name} | facts
+        if await self._guarded(SessionEvent.DEVICE_LOST, Entry({}, audit=detail)):
+            self._refuse(problem)
+
+    def _advance(self, event: CaptureEvent) -> None:
+        if self._capture is None:
+            raise IllegalTransition(f"no capture for {event}")
+        self._capture = capturing.step(self._capture, event)
+        self._changed()
+
+
+def _facts(error: DeviceError, device: Device) -> Json:
+    facts: Json = {"device": device.name, "code": error.code}
+    if isinstance(error, Untrusted):
+        facts["check"] = error.check
+    return facts
