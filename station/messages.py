@@ -56,6 +56,35 @@ _DEVICES = {
     "DEV-503": Text(
         N_("The card cannot be read"), N_("Turn or wipe the card; otherwise type the NIK")
     ),
+    "DEV-531": Text(
+        N_("This card is no operator card"), N_("Place the operator's own card on the reader")
+    ),
+    "DEV-532": Text(
+        N_("The PIN is wrong"), N_("Type the PIN again and watch the tries that are left")
+    ),
+    "DEV-533": Text(
+        N_("The PIN of the operator card is blocked"),
+        N_("Ask the technician to unblock it with the PUK"),
+    ),
+    "DEV-534": Text(
+        N_("One PIN try is left, so the PIN was not sent"),
+        N_("Be sure of the PIN, then confirm the last try; or ask for the PUK"),
+    ),
+    "DEV-535": Text(
+        N_("A PIN has six to eight characters"), N_("Type the PIN of the operator card again")
+    ),
+    "DEV-536": Text(
+        N_("The operator card holds no certificate"),
+        N_("Have a certificate put on the card by the technician"),
+    ),
+    "DEV-537": Text(
+        N_("The operator card gives an unreadable answer"),
+        N_("Wipe the card and try once more; then use another card"),
+    ),
+    "DEV-538": Text(
+        N_("The operator card refuses to sign"),
+        N_("Type the PIN again; if it stays, have the card issued anew"),
+    ),
     "DEV-901": Text(N_("Fault in the driver of the device"), _CALL),
 }
 

@@ -100,6 +100,7 @@ class DeskApp(App[int], inherit_bindings=False):
         self._on_next_resident = on_next_resident
         self._view = station.view
         self._busy = False
+        self._resetting = False
         self._opening = True
         self._station_closed = False
         self._ending = False
@@ -113,18 +114,26 @@ class DeskApp(App[int], inherit_bindings=False):
 
     @property
     def busy(self) -> bool:
-        return self._busy
+        return self._busy or self._resetting
 
     @property
     def opening(self) -> bool:
         return self._opening
 
     def command(self, work: Command) -> None:
-        if self._busy or self._ending:
+        if self.busy or self._ending:
             self.bell()  # two commands at once would race in the state table
             return
         self._busy = True
         self.run_worker(self._run_command(work), group="station", exit_on_error=False)
+        self._repaint()
+
+    def reset_device(self) -> None:
+        if self._resetting or self._ending:
+            self.bell()
+            return
+        self._resetting = True
+        self.run_worker(self._reset_device(), group="station", exit_on_error=False)
         self._repaint()
 
     def next_resident(self) -> None:
@@ -171,6 +180,13 @@ class DeskApp(App[int], inherit_bindings=False):
             await work()
         finally:
             self._busy = False
+            self._view_changed()
+
+    async def _reset_device(self) -> None:
+        try:
+            await self.station.reset_device()
+        finally:
+            self._resetting = False
             self._view_changed()
 
     async def _next_resident(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.api import (
     CardReader,
@@ -115,9 +115,12 @@ class DeskLine:
         views = []
         for role, device in self.devices.by_role().items():
             known = device.state in (State.READY, State.BUSY)
-            model, serial = (device.info.model, device.info.serial) if known else ("", "")
             problem = None if known else self._problems.get(role)
-            views.append(DeviceView(role, device.state.value, model, serial, problem))
+            view = DeviceView(role, device.state.value, problem=problem)
+            if known:
+                info = device.info
+                view = replace(view, model=info.model, serial=info.serial, trust=info.trust)
+            views.append(view)
         return tuple(views)
 
     async def close(self) -> None:

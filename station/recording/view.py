@@ -23,12 +23,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """One device for the home screen; `role` is its name in the configuration."""
+    """One device for the home screen; `role` is its name in the configuration.
+
+    `trust` is "L1", "L0" or "none", as in `DeviceInfo`.
+    """
 
     role: str
     state: str
     model: str = ""
     serial: str = ""
+    trust: str = "none"
     problem: Problem | None = None
 
 

@@ -41,8 +41,8 @@ BIODATA = (
 )
 DEVICES = (
     DeviceView("face", "ready", "Kamera simulasi", "CAM-0001"),
-    DeviceView("scanner", "ready", "SBI Slap 500", "SLAP-0001"),
-    DeviceView("iris", "ready", "SBI Iris", "IRIS-0001"),
+    DeviceView("scanner", "ready", "SBI Slap 500", "SLAP-0001", "L0"),
+    DeviceView("iris", "ready", "SBI Iris", "IRIS-0001", "L1"),
     DeviceView("verifier", "ready", "R307", "R307-0001"),
     DeviceView("card", "ready", "ACR39U", "CARD-0001"),
 )
@@ -245,6 +245,12 @@ class FakeStation:
 
     async def reconnect(self) -> bool:
         self.calls.append(("reconnect",))
+        self.show(session=SessionState.CAPTURING, capture=CaptureState.POSITION, problem=None)
+        return True
+
+    async def reset_device(self) -> bool:
+        self.calls.append(("reset",))
+        self.interrupt()
         self.show(session=SessionState.CAPTURING, capture=CaptureState.POSITION, problem=None)
         return True
 

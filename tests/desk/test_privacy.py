@@ -36,7 +36,7 @@ async def test_hostile_text_is_shown_literally(session: SessionState) -> None:
         steps=steps(None),
         biodata=(("full_name", HOSTILE),),
         devices=(
-            DeviceView(HOSTILE, HOSTILE, HOSTILE, HOSTILE, Problem(HOSTILE, HOSTILE)),
+            DeviceView(HOSTILE, HOSTILE, HOSTILE, HOSTILE, problem=Problem(HOSTILE, HOSTILE)),
             DeviceView("face", "ready", "[red]model", HOSTILE),
         ),
         problem=Problem(HOSTILE, HOSTILE),

@@ -27,6 +27,7 @@ class CaptureScreen(DeskScreen):
     """The same for face, slaps, irises and the verification finger."""
 
     BINDINGS: ClassVar[Bindings] = [
+        key("f4", "reset", N_("Reset device")),
         key("f5", "capture", N_("Capture")),
         key("f6", "again", N_("Retake")),
         key("f7", "look", N_("Picture")),
@@ -38,7 +39,8 @@ class CaptureScreen(DeskScreen):
     ]
     HELP_TEXT = N_(
         "Say the sentence to the resident, then press F5. After the last attempt you choose how "
-        "to go on. The number beside a bar counts, not how sharp the picture looks here."
+        "to go on. The number beside a bar counts, not how sharp the picture looks here. "
+        "F4 resets a device that hangs; nothing that was captured is lost."
     )
 
     def __init__(self, desk: Desk) -> None:
@@ -92,6 +94,9 @@ class CaptureScreen(DeskScreen):
             case "capture" | "again":
                 ready = view.capture in (CaptureState.PREPARE, CaptureState.POSITION)
                 return ready and (action == "capture" or view.attempt > 0)
+            case "reset":
+                hangs = view.capture in (CaptureState.ACQUIRE, CaptureState.PREPARE)
+                return hangs or view.problem is not None
             case "decide":
                 return deciding
             case "except":
@@ -104,6 +109,9 @@ class CaptureScreen(DeskScreen):
 
     def action_again(self) -> None:
         self.desk.command(self.desk.station.capture)
+
+    def action_reset(self) -> None:
+        self.desk.reset_device()
 
     def action_look(self) -> None:
         self._look += 1

@@ -115,5 +115,10 @@ def device_line(device: DeviceView, translate: Translator) -> Content:
     return Content.assemble(
         plain(f"{_SIGNS.get(device.state, '✗')} {role:<24} ", style),
         plain(f"{state:<16} ", f"bold {style}"),
-        plain(" ".join(part for part in (device.model, device.serial) if part)),
+        plain(" ".join(part for part in (device.model, device.serial, _trust(device)) if part)),
     )
+
+
+def _trust(device: DeviceView) -> str:
+    """The level at which the device signs what it captured; nothing where it signs nothing."""
+    return "" if device.trust == "none" else f"[{device.trust}]"

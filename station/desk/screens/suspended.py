@@ -20,12 +20,14 @@ class SuspendedScreen(DeskScreen):
     """F6 connects the device again; F8 goes on without it, for a reason."""
 
     BINDINGS: ClassVar[Bindings] = [
+        key("f4", "reset", N_("Reset device")),
         key("f6", "reconnect", N_("Connect again")),
         key("f8", "except", N_("Exception")),
         key("escape", "cancel", N_("Cancel")),
     ]
     HELP_TEXT = N_(
-        "What was captured is safe. Plug the device in again and press F6. The program may also "
+        "What was captured is safe. Plug the device in again: the step goes on by itself, or "
+        "with F6. F4 resets a device that hangs. The program may also "
         "be closed: the recording is offered again at the next start."
     )
 
@@ -50,6 +52,9 @@ class SuspendedScreen(DeskScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         step = self.desk.view.step
         return action != "except" or (step is not None and may_except(step))
+
+    def action_reset(self) -> None:
+        self.desk.reset_device()
 
     def action_except(self) -> None:
         self.ask_to_except()
