@@ -117,6 +117,19 @@ def devices(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(checks.list_devices(_load(config), as_json))
 
 
+@app.command("system-files")
+def system_files(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to lay them out: / on the desk, another folder to look.")
+    ],
+) -> None:
+    """Write udev rules, the unit of the desk and its user, as they belong below /."""
+    from station.commands import system_files as files
+
+    with _reported():
+        raise typer.Exit(files.run(folder))
+
+
 @app.command()
 def assess(
     subject: Annotated[Subject, typer.Argument(help="What the pictures show.")],

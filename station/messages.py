@@ -35,6 +35,9 @@ _DEVICES = {
     "DEV-104": Text(
         N_("The device is busy"), N_("Wait a moment; close other programs that use it")
     ),
+    "DEV-105": Text(
+        N_("Another device answers than before"), N_("Look which one it is; F4 or F6 accepts it")
+    ),
     "DEV-201": Text(
         N_("Nothing was captured in time"), N_("Ask the resident again, then press F5")
     ),
@@ -47,6 +50,13 @@ _DEVICES = {
     ),
     "DEV-204": Text(N_("The device hangs"), N_("Unplug it, wait five seconds, plug it in again")),
     "DEV-205": Text(N_("The device refused the request"), N_("Press F5 again; then reset it")),
+    "DEV-261": Text(N_("The picture of the camera stands still"), _RECONNECT),
+    "DEV-262": Text(
+        N_("The camera repeats an old picture"),
+        N_("Unplug it, wait five seconds, plug it in again"),
+    ),
+    "DEV-263": Text(N_("The pictures of the camera arrive broken"), _RECONNECT),
+    "DEV-264": Text(N_("The camera refuses one of its settings"), N_("Call the technician")),
     "DEV-301": Text(N_("This model cannot do that"), N_("Call the technician")),
     "DEV-401": Text(N_("The capture was cancelled"), N_("Press F5 to start again")),
     "DEV-501": Text(N_("There is no card on the reader"), N_("Place the card, then press F5")),
@@ -55,6 +65,58 @@ _DEVICES = {
     ),
     "DEV-503": Text(
         N_("The card cannot be read"), N_("Turn or wipe the card; otherwise type the NIK")
+    ),
+    "DEV-504": Text(
+        N_("The smart-card service does not run"),
+        N_("Technician: start pcscd, see `rekam doctor`"),
+    ),
+    "DEV-505": Text(
+        N_("The card reader is not plugged in"),
+        N_("Plug the card reader in; check its cable"),
+    ),
+    "DEV-506": Text(
+        N_("This user may not use the card reader"),
+        N_("Technician: install the polkit rule of the station"),
+    ),
+    "DEV-507": Text(
+        N_("Another program uses the card reader"),
+        N_("Close the other program, then press F5"),
+    ),
+    "DEV-508": Text(
+        N_("The card gives no sign of life"),
+        N_("Turn the card over and put it in the middle of the reader"),
+    ),
+    "DEV-509": Text(
+        N_("The card answers the reader wrongly"),
+        N_("Wipe the card and try again; otherwise type the NIK"),
+    ),
+    "DEV-510": Text(
+        N_("The card stopped answering"),
+        N_("Lift the card, wait a moment, put it back"),
+    ),
+    "DEV-511": Text(
+        N_("The reader must be empty for a moment"),
+        N_("Lift the card, wait a moment, put it back"),
+    ),
+    "DEV-512": Text(
+        N_("Another program reset the card"),
+        N_("Close the other program, then press F5"),
+    ),
+    "DEV-513": Text(
+        N_("Another card lies there than at the start"),
+        N_("Ask for the right card, then press F5"),
+    ),
+    "DEV-514": Text(
+        N_("Several card readers fit the configured name"),
+        N_("Technician: write the full name of the reader"),
+    ),
+    "DEV-515": Text(
+        N_("The smart-card library is not installed"),
+        N_("Technician: install libpcsclite1 and pcscd"),
+    ),
+    "DEV-516": Text(
+        N_("The access module (SAM) does not answer"),
+        N_("Go on without biodata; have the SAM slot checked"),
     ),
     "DEV-531": Text(
         N_("This card is no operator card"), N_("Place the operator's own card on the reader")
@@ -84,6 +146,28 @@ _DEVICES = {
     "DEV-538": Text(
         N_("The operator card refuses to sign"),
         N_("Type the PIN again; if it stays, have the card issued anew"),
+    ),
+    "DEV-521": Text(
+        N_("There is no SAM in the card reader"), N_("Type the NIK; call the technician")
+    ),
+    "DEV-522": Text(N_("The SAM refused to go on"), N_("Press F5 again; otherwise type the NIK")),
+    "DEV-523": Text(
+        N_("The SAM does not accept its opening data"),
+        N_("Type the NIK; do not replug the reader; call the technician"),
+    ),
+    "DEV-524": Text(
+        N_("The opening data of the SAM cannot be used"), N_("Type the NIK; call the technician")
+    ),
+    "DEV-525": Text(
+        N_("The card could not prove that it is genuine"),
+        N_("Compare with the family card; call the supervisor"),
+    ),
+    "DEV-526": Text(
+        N_("The exchange with the card was changed on its way"),
+        N_("Keep the card; call the supervisor"),
+    ),
+    "DEV-527": Text(
+        N_("The certificates that vouch for cards cannot be used"), N_("Call the technician")
     ),
     "DEV-901": Text(N_("Fault in the driver of the device"), _CALL),
 }

@@ -16,7 +16,8 @@ from drivers.api import (
     PreviewingDevice,
     State,
 )
-from drivers.errors import DeviceError
+from drivers.errors import DeviceError, OtherDevice
+from drivers.supervisor import EventQueue, Status, Supervisor
 from station.domain.plan import SLAP_OF, Step
 from station.recording.view import DeviceView, Problem
 
@@ -56,68 +57,74 @@ class DeskDevices:
 
 
 class DeskLine:
-    """Connects the devices, remembers why one failed, and closes them all."""
+    """The supervised devices of the desk: brought up, shown, reset, and closed at the end."""
 
     def __init__(self, devices: DeskDevices, changed: Callable[[], None]) -> None:
         self.devices = devices
-        self._problems: dict[str, Problem] = {}
-        self._changes: asyncio.Queue[str] = asyncio.Queue()
+        self._supervisor = Supervisor(devices.by_role())
+        self._events = EventQueue()
         self._unsubscribe = [
-            device.subscribe(lambda _device, _state: changed())
-            for device in devices.by_role().values()
+            self._supervisor.subscribe(self._events),
+            self._supervisor.subscribe(lambda _event: changed()),
+            *(
+                device.subscribe(lambda _device, _state: changed())
+                for device in devices.by_role().values()
+            ),
         ]
 
+    async def open(self, timeout: float = 10.0) -> None:
+        """Bring every device up in parallel and look after them all from now on.
+
+        A device that fails is shown, tried again, and does not stop the desk.
+        """
+        self._supervisor.start()
+        await self._each(timeout)
+
     async def connect_all(self, timeout: float = 10.0) -> None:
-        """Bring every device up in parallel; one that fails is shown and does not stop the desk."""
-        roles = self.devices.by_role()
-        results = await asyncio.gather(
-            *(device.connect(timeout) for device in roles.values()), return_exceptions=True
-        )
-        for role, result in zip(roles, results, strict=True):
-            if isinstance(result, DeviceError):
-                log.warning("%s: %s: %s", role, result.code, result.detail)
-                self._problems[role] = Problem(result.code, result.detail)
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                self._problems.pop(role, None)
+        """Try every device again that is not connected; whoever answers now is the right one."""
+        await self._each(timeout)
+        for role in self.devices.by_role():
+            self._supervisor.accept(role)
 
     async def ensure(self, device: Device, timeout: float = 10.0) -> None:
-        """Connect `device` when it is not; raises what `connect` raises."""
+        """Connect `device` when it is not; raises what `connect` raises.
+
+        Raises:
+            OtherDevice: another one answers in its place, and nobody has accepted it yet.
+        """
         role = self._role_of(device)
-        try:
-            if device.state in (State.CLOSED, State.LOST):
-                await device.connect(timeout)
-        except DeviceError as error:
-            log.warning("%s: %s: %s", role, error.code, error.detail)
-            self._problems[role] = Problem(error.code, error.detail)
-            raise
-        self._problems.pop(role, None)
+        await self._supervisor.ensure(role, timeout)
+        if self._supervisor.status()[role].is_other_device:
+            raise OtherDevice(device.name, f"{device.info.model} {device.info.serial}")
+
+    async def accept(self, device: Device, timeout: float = 10.0) -> None:
+        """Connect `device` as `ensure` does, and take whoever answers for the right one."""
+        role = self._role_of(device)
+        await self._supervisor.ensure(role, timeout)
+        self._supervisor.accept(role)
 
     async def reset(self, device: Device, timeout: float = 10.0) -> None:
         """Close `device` and connect it anew; raises what `connect` raises."""
-        await device.close()
-        await self.ensure(device, timeout)
+        role = self._role_of(device)
+        await self._supervisor.reset(role, timeout)
+        self._supervisor.accept(role)
 
     def problem_of(self, device: Device) -> Problem | None:
-        """What was wrong with `device` last; None when nothing was."""
-        return self._problems.get(self._role_of(device))
+        """What keeps `device` from being used; None when nothing does."""
+        return _problem(self._supervisor.status()[self._role_of(device)])
 
-    async def next_change(self) -> str:
-        """Wait until a device came or went by itself, and return its role."""
-        return await self._changes.get()
-
-    def _role_of(self, device: Device) -> str:
-        return next(role for role, known in self.devices.by_role().items() if known is device)
+    async def next_change(self) -> Device:
+        """Wait until a device came or went by itself, and return it."""
+        event = await self._events.get()
+        return self.devices.by_role()[event.role]
 
     def view(self) -> tuple[DeviceView, ...]:
-        """Each device with its state, identity and last problem."""
+        """Each device with its state, identity and what is wrong with it."""
+        status = self._supervisor.status()
         views = []
         for role, device in self.devices.by_role().items():
-            known = device.state in (State.READY, State.BUSY)
-            problem = None if known else self._problems.get(role)
-            view = DeviceView(role, device.state.value, problem=problem)
-            if known:
+            view = DeviceView(role, device.state.value, problem=_problem(status[role]))
+            if device.state in (State.READY, State.BUSY):
                 info = device.info
                 view = replace(view, model=info.model, serial=info.serial, trust=info.trust)
             views.append(view)
@@ -127,4 +134,25 @@ class DeskLine:
         """Close every device; returns even when one hangs."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
+        await self._supervisor.stop()
         await asyncio.gather(*(device.close() for device in self.devices.by_role().values()))
+
+    async def _each(self, timeout: float) -> None:
+        results = await asyncio.gather(
+            *(self._supervisor.ensure(role, timeout) for role in self.devices.by_role()),
+            return_exceptions=True,
+        )
+        for role, result in zip(self.devices.by_role(), results, strict=True):
+            if isinstance(result, DeviceError):
+                log.warning("%s: %s: %s", role, result.code, result.detail)
+            elif isinstance(result, BaseException):
+                raise result
+
+    def _role_of(self, device: Device) -> str:
+        return next(role for role, known in self.devices.by_role().items() if known is device)
+
+
+def _problem(status: Status) -> Problem | None:
+    if status.is_other_device:
+        return Problem(OtherDevice.code)
+    return Problem(status.code, status.detail) if status.code else None

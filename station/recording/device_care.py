@@ -13,7 +13,7 @@ from abc import abstractmethod
 from drivers.device import Device
 from drivers.errors import DeviceError, Disconnected, Untrusted
 from drivers.values import State
-from station.errors import IllegalTransition
+from station.errors import IllegalTransition, StationError
 from station.recording import capture as capturing
 from station.recording.attempt import Json
 from station.recording.capture import CaptureEvent, CaptureState
@@ -50,7 +50,7 @@ class DeviceCare(SessionKeeper):
         self._need(SessionState.SUSPENDED)
         device = self._line.devices.of(self._current_step())
         try:
-            await self._line.ensure(device)
+            await self._line.accept(device)
         except DeviceError as error:
             return self._refuse(Problem(error.code, error.detail))
         return await self._device_back(device)
@@ -96,12 +96,14 @@ class DeviceCare(SessionKeeper):
 
     async def _follow(self) -> None:
         while True:
-            role = await self._line.next_change()
+            device = await self._line.next_change()
             async with self.commands:
                 try:
-                    await self._device_changed(self._line.devices.by_role()[role])
+                    await self._device_changed(device)
                 except DeviceError as error:
                     self._refuse(Problem(error.code, error.detail))
+                except StationError as error:
+                    self._report(error)
 
     async def _device_changed(self, device: Device) -> None:
         """Act when the device of the open step is gone or is back; others only show it."""
@@ -113,8 +115,10 @@ class DeviceCare(SessionKeeper):
             return
         if device.state in GONE:
             if state is SessionState.CAPTURING and self._capture is CaptureState.POSITION:
-                problem = self._line.problem_of(device) or Problem(Disconnected.code)
-                await self._suspend(device, problem, {"code": problem.code})
+                gone = self._line.problem_of(device) or Problem(Disconnected.code)
+                await self._suspend(device, gone, {"code": gone.code})
+        elif (problem := self._line.problem_of(device)) is not None:
+            self._refuse(problem)
         elif state is SessionState.SUSPENDED:
             await self._device_back(device)
         else:

@@ -60,7 +60,8 @@ class RecordingStation(DeviceCare):
         """
         health = await self._vault.open()
         self._total, self._unfinished = health.records, health.unfinished
-        await asyncio.gather(self._line.connect_all(), self._judge.warm_up())
+        await asyncio.gather(self._line.open(), self._judge.warm_up())
+        self._follow_devices()
         if health.damaged:
             self._problem = Problem(RecordDamaged.code, ", ".join(health.damaged[:3]))
         self._changed()
@@ -72,7 +73,9 @@ class RecordingStation(DeviceCare):
             await asyncio.wait_for(self.commands.acquire(), CLOSE_PATIENCE)
         except TimeoutError:
             log.error("a command did not end in %s s", CLOSE_PATIENCE)
+            await self._stop_following()
         else:
+            await self._stop_following()  # now, when it is in the middle of nothing
             self.commands.release()
         for part in (self._line.close, self._judge.close, self._vault.close):
             try:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.lab import Lab
 from station.compose import build_station
 from station.config import StationConfig
@@ -21,15 +21,15 @@ from tests.recording.opening import audit_of, problem_code, shown, up_to_first_s
 @pytest.mark.parametrize(
     ("fault", "check"),
     [
-        (Fault.TAMPERED, "signature"),
-        (Fault.WRONG_HASH, "hash-chain"),
-        (Fault.MISSING_FINGER, "positions"),
-        (Fault.FOREIGN_TRANSACTION, "transaction"),
-        (Fault.STALE_TIME, "timestamp"),
+        (SbiFault.TAMPERED, "signature"),
+        (SbiFault.WRONG_HASH, "hash-chain"),
+        (SbiFault.MISSING_FINGER, "positions"),
+        (SbiFault.FOREIGN_TRANSACTION, "transaction"),
+        (SbiFault.STALE_TIME, "timestamp"),
     ],
 )
 async def test_a_lying_scanner_adds_nothing_to_the_record(
-    station: RecordingStation, lab: Lab, fault: Fault, check: str
+    station: RecordingStation, lab: Lab, fault: SbiFault, check: str
 ) -> None:
     await up_to_first_slap(station)
     lab.sbi.faults.add(fault)
@@ -125,7 +125,7 @@ async def test_a_missing_device_is_never_shown_as_an_unsaved_capture(
 
 async def test_waiting_for_a_hand_can_be_interrupted(station: RecordingStation, lab: Lab) -> None:
     await up_to_first_slap(station)
-    lab.sbi.faults.add(Fault.HANG)
+    lab.sbi.faults.add(SbiFault.HANG)
     try:
         waiting_for_a_hand = asyncio.Event()
 
@@ -140,7 +140,7 @@ async def test_waiting_for_a_hand_can_be_interrupted(station: RecordingStation, 
         capturing = asyncio.create_task(station.capture())
         await waiting_for_a_hand.wait()
     finally:
-        lab.sbi.faults.discard(Fault.HANG)
+        lab.sbi.faults.discard(SbiFault.HANG)
     station.interrupt()
     await asyncio.wait_for(capturing, 10.0)
     assert problem_code(station) == "DEV-401"

@@ -1,0 +1,91 @@
+"""`rekam system-files DIR`: the files that the operating system needs, laid out below DIR as below /.
+
+udev rules, the unit of the desk, its user, the kernel module that must stay away, the right to use
+card readers. `station/system` mirrors the places where they belong. A file that is there with other
+contents is a technician's: it is kept, and ours is laid beside it as `NAME.new`.
+"""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator
+from enum import StrEnum
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath
+
+import typer
+
+SCRIPTS_PLACEHOLDER = b"@BIN@"
+AFTERWARDS = (
+    "systemd-sysusers",
+    "systemctl daemon-reload",
+    "udevadm control --reload",
+    "udevadm trigger --subsystem-match=usb --subsystem-match=tty --subsystem-match=video4linux",
+    "systemctl enable --now rekam@tty1",
+)
+"""What makes the system read the files; run by the technician, as root."""
+HIDDEN_FROM_UNIT = ("/home/", "/root/")
+"""The unit has ProtectHome=yes."""
+
+
+class Written(StrEnum):
+    """What became of one file."""
+
+    NEW = "new"
+    SAME = "same"
+    KEPT = "kept, ours is beside it as .new"
+
+
+def contents(scripts: str | None = None) -> dict[PurePosixPath, bytes]:
+    """Return the files by their path below /; `scripts` is the folder of the command `rekam`."""
+    where = (scripts or sysconfig.get_path("scripts")).encode()
+    return {
+        path: source.read_bytes().replace(SCRIPTS_PLACEHOLDER, where)
+        for path, source in sorted(_walk(files("station") / "system", PurePosixPath()))
+    }
+
+
+def write(folder: Path, scripts: str | None = None) -> dict[PurePosixPath, Written]:
+    """Lay the files out below `folder`; nothing that somebody changed is overwritten.
+
+    Raises:
+        OSError: a folder cannot be made or a file cannot be written.
+    """
+    return {
+        path: _write_one(folder / path, content) for path, content in contents(scripts).items()
+    }
+
+
+def run(folder: Path) -> int:
+    """Write the files and say what has to happen next."""
+    for path, written in write(folder).items():
+        typer.echo(f"{written.name.lower():<5} {folder / path}")
+        if written is Written.KEPT:
+            typer.echo(f"      differs from ours, which is beside it: {path.name}.new")
+    scripts = sysconfig.get_path("scripts")
+    if scripts.startswith(HIDDEN_FROM_UNIT):
+        typer.echo(f"! {scripts} cannot be seen by the unit: install rekam outside home folders")
+    typer.echo("Then, as root, on the machine itself:")
+    for command in AFTERWARDS:
+        typer.echo(f"  {command}")
+    return 0
+
+
+def _walk(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _walk(entry, path / entry.name)
+        else:
+            yield path / entry.name, entry
+
+
+def _write_one(path: Path, content: bytes) -> Written:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_bytes(content)
+        return Written.NEW
+    if path.read_bytes() == content:
+        return Written.SAME
+    path.with_name(f"{path.name}.new").write_bytes(content)
+    return Written.KEPT
