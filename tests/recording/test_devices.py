@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from simulators.sbi_faults import SbiFault
 from simulators.lab import Lab
+from simulators.sbi_faults import SbiFault
 from station.compose import build_station
 from station.config import StationConfig
 from station.domain.plan import Step
