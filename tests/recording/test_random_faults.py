@@ -29,7 +29,11 @@ from tests.recording.opening import Events, opened
 LASTS_S = (0.2, 1.5)
 """How long a lasting fault stays."""
 SHORT_CAPTURE_S = 3.0
-XX
+ROLE_OF = dict.fromkeys(SLAP_OF, "scanner") | {
+    Step.IDENTIFY: "card",
+    Step.PORTRAIT: "face",
+    Step.IRISES: "iris",
+}
 
 
 class Saboteur:
