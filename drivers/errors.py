@@ -104,6 +104,42 @@ class DeviceRefused(DeviceError):
         self.device_code = device_code
 
 
+class StaleImage(Retryable):
+    """The module delivered the very picture that it had delivered before: it did not look again."""
+
+    code = "DEV-241"
+
+
+class WrongPixelOrder(DeviceError):
+    """The picture of a module holds the two pixels of each byte in the wrong order."""
+
+    code = "DEV-242"
+
+
+class ModuleLocked(DeviceRefused):
+    """The module has a password or an address that the configuration does not know."""
+
+    code = "DEV-243"
+
+
+class ModuleBusy(Retryable):
+    """The module says that it is executing a command although nobody gave it one."""
+
+    code = "DEV-244"
+
+
+class ForeignTemplate(DeviceError):
+    """A template was made by another model or firmware than the module that is connected."""
+
+    code = "DEV-245"
+
+
+class LibraryMismatch(DeviceError):
+    """The module's library holds other pages than it must after what was stored or deleted."""
+
+    code = "DEV-246"
+
+
 class Unsupported(DeviceError):
     """This model cannot do what was asked; `DeviceInfo.capabilities` would have said so."""
 
@@ -312,14 +348,8 @@ class PivKeyRefused(DeviceError):
     code = "DEV-538"
 
 
-class AccessModuleMissing(DeviceError):
-    """There is no secure access module (SAM) in its slot, or it left during the reading."""
-
-    code = "DEV-521"
-
-
 class AccessModuleRefused(DeviceRefused):
-    """The SAM refused a command; `device_code` is its status word."""
+    """The secure access module (SAM) refused a command; `device_code` is its status word."""
 
     code = "DEV-522"
 

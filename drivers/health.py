@@ -76,3 +76,40 @@ class HealthRecord:
 
     def _remember(self, code: str) -> None:
         self._health = replace(self._health, last_code=code, last_failed_at=self._clock.utc_now())
+
+
+class Outages:
+    """How long a device could not be used; seconds, the present outage included."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self._ended_s = self._longest_s = self._newest_s = 0.0
+
+    def begin(self) -> None:
+        """Start an outage, unless one goes on already."""
+        if self._since is None:
+            self._since = self._clock.monotonic()
+
+    def end(self) -> None:
+        """End the outage, if there is one."""
+        if self._since is not None:
+            self._newest_s = self.newest_s
+            self._since = None
+            self._ended_s += self._newest_s
+            self._longest_s = max(self._longest_s, self._newest_s)
+
+    @property
+    def newest_s(self) -> float:
+        """Length of the present outage, otherwise of the last one."""
+        return self._newest_s if self._since is None else self._clock.monotonic() - self._since
+
+    @property
+    def total_s(self) -> float:
+        """Length of all outages together."""
+        return self._ended_s + (0.0 if self._since is None else self.newest_s)
+
+    @property
+    def longest_s(self) -> float:
+        """Length of the longest outage."""
+        return max(self._longest_s, self.newest_s)

@@ -1,159 +1,138 @@
-"""The resident's simulated card: free KTP-el files, and the open test application with biodata.
+"""The resident's simulated card: a KTP-el whose protected files open to the simulated SAM.
 
 It shares command bytes, lengths and answers to reset with a genuine KTP-el and none of its secrets:
-what a genuine card keeps behind the access module, this one refuses altogether. Biodata are offered
-by an application of our own, labelled as a test card (`drivers.card.profiles.open_lds`).
+keys and enciphering are open test inventions (`simulators.test_keys`). Beside it lies an
+application of our own for readers without a SAM, labelled as a test card
+(`drivers.card.profiles.open_lds`).
 """
 
 from __future__ import annotations
 
-import hashlib
+import hmac
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Final, Protocol
+from functools import cached_property
+from typing import Final
 
 from drivers.card import frames
 from drivers.card.profiles import ktpel, open_lds
+from drivers.card.secure_messaging import GET_CHALLENGE, SECURE_CLASS
+from drivers.card.secure_messaging_keys import (
+    NONCE_BYTES,
+    SHARE_BYTES,
+    Authentication,
+    SecureMessagingError,
+    first_counter,
+    open_token,
+    session_keys,
+)
+from simulators.ktpel_card_channel import CardSecureMessaging
+from simulators.ktpel_card_content import CardContent, from_person, placeholder_photo, specimen
+from simulators.ktpel_card_files import FREE_FILES, TYPE_A_ATR, CardFiles, CardForm, build_card
+from simulators.ktpel_card_open_lds import open_files
 
-TYPE_A_ATR: Final = bytes.fromhex("3B8B8001654B5450304432654B54504C")  # "eKTP0D2eKTP"
+__all__ = [
+    "GET_UID",
+    "TYPE_A_ATR",
+    "CardContent",
+    "CardForm",
+    "KtpelCard",
+    "from_person",
+    "placeholder_photo",
+    "specimen",
+]
+
 GET_UID: Final = bytes.fromhex("FFCA000000")
-UID_BYTES: Final = 7
-MAX_PHOTO_BYTES: Final = 6144  # 1 to 6 KB leave room for the rest of an 8-KB card
+MASTER_FILE: Final = 0x3F00
 
 OK: Final = b"\x90\x00"
 FILE_ENDS: Final = b"\x62\x82"
+NOT_AUTHENTIC: Final = b"\x63\x00"
 WRONG_LENGTH: Final = b"\x67\x00"
 NOT_ALLOWED: Final = b"\x69\x82"
 NO_FILE_SELECTED: Final = b"\x69\x86"
+NO_CHANNEL: Final = b"\x69\x88"
 NOT_FOUND: Final = b"\x6a\x82"
 WRONG_PARAMETERS: Final = b"\x6a\x86"
 WRONG_OFFSET: Final = b"\x6b\x00"
 UNKNOWN_COMMAND: Final = b"\x6d\x00"
 UNKNOWN_CLASS: Final = b"\x6e\x00"
 
-MASTER_FILE: Final = 0x3F00
-PROTECTED_FILES: Final = (0x6FF1, 0x6FF3, 0x6FF4, 0x6FF5, 0x6FF6)
-
-Directory = Mapping[int, bytes | None]
-"""File identifier -> content; None is a file that needs an access module."""
-
-
-class BiodataOnCard(Protocol):
-    """Biodata that know their own card text."""
-
-    def to_card_text(self) -> bytes:
-        """Return the 21 quoted fields."""
-        ...
-
-
-class CardOwner(Protocol):
-    """What a card takes from a resident."""
-
-    @property
-    def card_uid(self) -> bytes:
-        """Seven bytes."""
-        ...
-
-    @property
-    def biodata(self) -> BiodataOnCard:
-        """What the card says of the resident."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class CardContent:
-    """What is personal on one card.
-
-    `uid` has 7 bytes, `biodata_text` is the 21 quoted fields, `photo` a JPEG of at most 6 KB.
-    """
-
-    uid: bytes = field(repr=False)
-    biodata_text: bytes = field(repr=False)
-    photo: bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        if len(self.uid) != UID_BYTES or not 0 < len(self.photo) <= MAX_PHOTO_BYTES:
-            raise ValueError(f"UID of {len(self.uid)} bytes, photo of {len(self.photo)} bytes")
-
-
-def from_person(person: CardOwner, photo: bytes | None = None) -> CardContent:
-    """Return the content of a resident's card; without `photo`, a grey one that says KARTU UJI."""
-    return CardContent(
-        uid=person.card_uid,
-        biodata_text=person.biodata.to_card_text(),
-        photo=placeholder_photo() if photo is None else photo,
-    )
-
-
-@cache
-def placeholder_photo() -> bytes:
-    """Return a grey JPEG of 160 x 120 pixels with the label of a test card."""
-    import cv2
-    import numpy as np
-
-    picture = np.full((160, 120), 200, np.uint8)
-    for row, word in enumerate(open_lds.LABEL.split()):
-        cv2.putText(picture, word, (10, 70 + 32 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 40, 2)
-    _, encoded = cv2.imencode(".jpg", picture)
-    return encoded.tobytes()
-
-
-def specimen() -> CardContent:
-    """Return the card of nobody: the birth date inside its NIK does not exist."""
-    fields = (
-        *("3171234567890001", "JL UJI NO 1", "001", "002", "JAKARTA", "KEC UJI", "KEL UJI"),
-        *("KAB UJI", "LAKI-LAKI", "O", "ISLAM", "BELUM KAWIN", "KARYAWAN", "BUDI UJI"),
-        *("01-01-1990", "DKI JAKARTA", "-", "-", "-", "WNI", "-"),
-    )
-    text = ",".join(f'"{text}"' for text in fields).encode()
-    return CardContent(bytes.fromhex("04A1B2C3D4E580"), text, placeholder_photo())
-
 
 class KtpelCard:
     """One card and the reader's own answer to the UID command; knows no link and no time."""
 
-    def __init__(self, content: CardContent, *, has_test_application: bool = True) -> None:
-        self._uid = content.uid
-        self._ktpel: Directory = {
-            ktpel.CARD_CONTROL: _card_control(content.uid),
-            ktpel.PHOTO: len(content.photo).to_bytes(2, "big") + content.photo,
-            **dict.fromkeys(PROTECTED_FILES),
-        }
-        self._test_application: Directory = (
-            {
-                open_lds.EF_COM: open_lds.build_common(),
-                open_lds.DG13: open_lds.build_biodata(content.biodata_text),
-            }
-            if has_test_application
-            else {}
-        )
-        self._directory: Directory = {}
+    def __init__(
+        self,
+        content: CardContent,
+        *,
+        form: CardForm | None = None,
+        has_test_application: bool = True,
+    ) -> None:
+        self._content = content
+        self._form = form or CardForm()
+        self._card: CardFiles = build_card(content, self._form)
+        self._has_test_application = has_test_application
+        self._directory: Mapping[int, bytes] = {}
         self._file: int | None = None
+        self._challenge = b""
+        self._channel: CardSecureMessaging | None = None
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset of the first KTP-el type."""
-        return TYPE_A_ATR
+        """The answer to reset of the first KTP-el type A, or that of type B."""
+        return self._card.atr
 
     def power(self, event: int) -> None:
-        """Take power off (0), put it on (1) or reset (2): the selection is forgotten."""
+        """Take power off (0), put it on (1) or reset (2): selection and channel are forgotten."""
         if event in (frames.POWER_OFF, frames.POWER_ON, frames.RESET):
-            self._directory, self._file = {}, None
+            self._forget()
 
     def apdu(self, command: bytes) -> bytes:
         """Answer one short command: data and status word."""
-        if command == GET_UID:
-            return self._uid + OK
+        if command == GET_UID:  # the reader answers it, the card does not see it
+            return self._card.reader_uid + OK
         if len(command) < 5:
             return WRONG_LENGTH
-        if command[0] != 0x00:
-            return UNKNOWN_CLASS
+        if command[0] == SECURE_CLASS:
+            return self._protected(command)
+        # a plain command ends the protected channel, as in ICAO Doc 9303-11 clause 9.8.6
+        self._channel = None
+        return self._answer(command, is_protected=False) if command[0] == 0 else UNKNOWN_CLASS
+
+    @cached_property
+    def _test_application(self) -> Mapping[int, bytes]:
+        return open_files(self._content)
+
+    def _forget(self) -> None:
+        self._directory, self._file = {}, None
+        self._challenge, self._channel = b"", None
+
+    def _protected(self, command: bytes) -> bytes:
+        channel = self._channel
+        if channel is None:
+            return NO_CHANNEL
+        try:
+            plain = channel.open_command(command)
+        except SecureMessagingError:
+            self._channel = None
+            return NO_CHANNEL
+        return channel.protect_response(self._answer(plain, is_protected=True))
+
+    def _answer(self, command: bytes, *, is_protected: bool) -> bytes:
         match command[1]:
             case 0xA4:
                 return self._select(command[2], command[4], command[5:])
             case 0xB0:
-                return self._read(int.from_bytes(command[2:4], "big"), command[4] or 256)
+                offset = int.from_bytes(command[2:4], "big")
+                return self._read(offset, command[4] or 256, is_protected)
+            case 0x84 if command == GET_CHALLENGE:
+                self._challenge = os.urandom(NONCE_BYTES)
+                return self._challenge + OK
+            case 0x82:
+                return self._authenticate(command[5:])
+            case instruction if self._form.is_type_b and instruction == self._form.uid_command:
+                return self._card.uid8 + OK
             case _:
                 return UNKNOWN_COMMAND
 
@@ -162,7 +141,7 @@ class KtpelCard:
             return WRONG_LENGTH
         name = data[:length]
         if how == 0x04:
-            if name != open_lds.APPLICATION or not self._test_application:
+            if name != open_lds.APPLICATION or not self._has_test_application:
                 return NOT_FOUND
             self._directory, self._file = self._test_application, None
             return OK
@@ -170,7 +149,7 @@ class KtpelCard:
             return WRONG_PARAMETERS
         identifier = int.from_bytes(name, "big")
         if identifier == ktpel.DEDICATED_FILE:
-            self._directory, self._file = self._ktpel, None
+            self._directory, self._file = self._card.files, None
         elif identifier == MASTER_FILE:
             self._directory, self._file = {}, None
         elif identifier in self._directory:
@@ -179,22 +158,32 @@ class KtpelCard:
             return NOT_FOUND
         return OK
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def _read(self, offset: int, length: int, is_protected: bool) -> bytes:
         if self._file is None:
             return NO_FILE_SELECTED
         if offset > 0x7FFF:
             return WRONG_PARAMETERS
-        content = self._directory[self._file]
-        if content is None:
+        is_free = self._directory is not self._card.files or self._file in FREE_FILES
+        if not is_free and not is_protected:
             return NOT_ALLOWED
+        content = self._directory[self._file]
         if offset >= len(content):
             return WRONG_OFFSET
         whole = offset + length <= len(content)
         return content[offset : offset + length] + (OK if whole else FILE_ENDS)
 
-
-def _card_control(uid: bytes) -> bytes:
-    """Return 51 bytes behind their length, padded so that one read fits both known lengths."""
-    length = max(ktpel.CARD_CONTROL_BYTES)
-    invented = hashlib.shake_128(b"card control" + uid).digest(length)
-    return (length.to_bytes(2, "big") + invented).ljust(ktpel.CARD_CONTROL_READ_BYTES, b"\x00")
+    def _authenticate(self, token: bytes) -> bytes:
+        challenge, self._challenge = self._challenge, b""
+        access = self._card.keys.access
+        try:
+            peer = open_token(access, token)
+        except SecureMessagingError:
+            return NOT_AUTHENTIC
+        if not challenge or not hmac.compare_digest(peer.peer_nonce, challenge):
+            return NOT_AUTHENTIC
+        own = Authentication(challenge, peer.own_nonce, os.urandom(SHARE_BYTES))
+        self._channel = CardSecureMessaging(
+            session_keys(own.key_share, peer.key_share),
+            first_counter(challenge, peer.own_nonce),
+        )
+        return own.seal(access) + OK

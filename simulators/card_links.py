@@ -186,8 +186,10 @@ class LoopbackSlot(CardSlot):
 
     def _state(self) -> bytes:
         with self._changed:
-            atr = b"" if self._card is None else self._atr_of(self._card)
-            return self._moves.to_bytes(frames.COUNTER_BYTES, "big") + atr
+            if self._card is None:
+                return frames.pack_look(frames.Look(self._moves, frames.Found.NOTHING))
+            atr = self._atr_of(self._card)
+            return frames.pack_look(frames.Look(self._moves, frames.Found.CARD, atr))
 
     def _power(self, event: int) -> KtpelCard | None:
         card = self._card

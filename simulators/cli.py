@@ -1,4 +1,4 @@
-"""The command line `rekam-sim`: a whole simulated desk."""
+"""The command line `rekam-sim`: a whole simulated desk, and its faults."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from simulators import control_cli
+
 if TYPE_CHECKING:
     from simulators.lab import Lab
 
@@ -21,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(control_cli.app, name="control")
 
 
 @app.callback()

@@ -1,30 +1,30 @@
 """A whole simulated desk: one scene, every device on its wire, and a configuration that names them.
 
-`Lab.seat` seats somebody else; over the control address the same can be asked by the demonstration
-in another process. Everything of ours listens on 127.0.0.1. Not ours is the driver of the virtual
-card reader inside the private pcscd: that one listens on every address of the machine. Where it is
-not installed, or not wanted, the card uses the loopback link (`simulators.desk_card`).
+`Lab.seat` seats somebody else and `Lab.injectors` let devices fail; over the control address the
+same can be asked from another process. Everything of ours listens on 127.0.0.1. Not ours is the
+driver of the virtual card reader inside the private pcscd: that one listens on every address of the
+machine. Where it is not installed, or not wanted, the card uses the loopback link
+(`simulators.desk_card`).
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
-import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import tomli_w
 
 from simulators import pki
+from simulators.control import Control
 from simulators.desk_card import card_reader
+from simulators.injection import Injector
 from simulators.people.finger_files import FingerFiles
 from simulators.people.person import Person
 from simulators.sbi import SbiServer
@@ -32,15 +32,12 @@ from simulators.scene import Scene
 from simulators.serial_module import R30xModule
 from simulators.stream_camera import StreamCamera
 
-log = logging.getLogger(__name__)
-
 STATION_ID = "SIM-DESK"
 """The same in every world: keys, records and audit log in the folder are those of one desk."""
 RESIDENTS_A_WORLD = 1000
 BETWEEN_RESIDENTS = 0.6
 """Seconds between two residents at least: a card reader looks every 0.4 s, and no faster exchange
 of cards happens between people."""
-LARGEST_REQUEST = 4096
 LOCK_NAME = "lab.lock"
 LOCK_PATIENCE = 5.0
 """Seconds that a lab waits for one that is just ending, as after a kill and a new start."""
@@ -75,6 +72,7 @@ class Lab:
         self.scene = Scene(fingers=self._fingers)
         self._stack = ExitStack()
         self._coming: threading.Thread | None = None
+        self._injectors: dict[str, Injector[Any]] = {}
         self.remarks: list[str] = []
 
     @property
@@ -86,6 +84,11 @@ class Lab:
     def world(self) -> dict[str, Any]:
         """Which people live here: resident N of equal worlds is the same person."""
         return {"seed": self._seed, "fingers": self._finger_folder}
+
+    @property
+    def injectors(self) -> Mapping[str, Injector[Any]]:
+        """Role to the faults of its device."""
+        return MappingProxyType(self._injectors)
 
     def person(self, number: int) -> Person:
         """Resident `number` of this world, from 1; always the same."""
@@ -135,6 +138,7 @@ class Lab:
         camera = self.camera = stack.enter_context(StreamCamera(self.scene))
         card = stack.enter_context(card_reader(self.scene, pcsc=self._pcsc))
         self.remarks = [card.remark] if card.remark else []
+        self._injectors = {"face": camera.faults, "verifier": module.faults}
         return {
             "scanner": {"driver": "sbi-scanner", "port": sbi.port, "device_roots": roots},
             "iris": {"driver": "sbi-iris", "port": sbi.port, "device_roots": roots},
@@ -195,79 +199,3 @@ def _is_locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-class Control:
-    """The way to the scene from another process.
-
-    `POST /seat {"resident": n}`, `GET /scene` (who sits there), `GET /world` (whose world it is).
-    """
-
-    def __init__(self, lab: Lab) -> None:
-        self._server = _ControlServer(lab)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _ControlServer(ThreadingHTTPServer):
-    def __init__(self, lab: Lab) -> None:
-        super().__init__(("127.0.0.1", 0), _ControlHandler)
-        self.lab = lab
-
-
-class _ControlHandler(BaseHTTPRequestHandler):
-    server: _ControlServer
-
-    def log_message(self, format: str, *args: object) -> None:  # as the base names it
-        log.debug(format, *args)
-
-    def do_GET(self) -> None:
-        if self.path == "/world":
-            self._answer(200, self.server.lab.world)
-            return
-        if self.path != "/scene":
-            self._answer(404, {"error": "GET /scene or GET /world"})
-            return
-        scene = self.server.lab.scene
-        placed = scene.placed.name if scene.placed is not None else None
-        seated = scene.person.name if scene.person is not None else None
-        self._answer(200, {"seated": seated, "placed": placed, "card": scene.card_inserted})
-
-    def do_POST(self) -> None:
-        try:
-            length = int(self.headers.get("Content-Length", "0"))
-            if self.path != "/seat" or not 0 < length <= LARGEST_REQUEST:
-                raise ValueError('POST /seat {"resident": 1}')
-            number = json.loads(self.rfile.read(length))["resident"]
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ValueError("resident: a whole number from 1")
-        except (ValueError, KeyError, TypeError) as error:
-            self._answer(400, {"error": str(error)})
-            return
-        self._answer(200, {"seated": self.server.lab.seat(number).name})
-
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)

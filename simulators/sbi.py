@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from drivers.clock import Clock, RealClock
 from drivers.sbi.protocol import HOST, PORTS
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi_admin import turn
 from simulators.sbi_answers import Json, Level, Purpose, Scribe, error
 from simulators.sbi_devices import OpenStream, SbiDeviceModel, Sight, announce, live_picture
@@ -67,7 +67,7 @@ class SbiServer:
         purpose: Purpose = "Registration",
     ) -> None:
         self.port = port
-        self.faults: set[Fault] = set()
+        self.faults: set[SbiFault] = set()
         self.clock = clock or RealClock()
         self.pki = pki or SimulatedPki.create(self.clock.utc_now())
         scribe = Scribe(self.pki, self.clock, self.faults, environment, level, purpose)
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != path:
             self._reply(error("500"), "405 OK")
             return None
-        while Fault.HANG in self._service.faults:
+        while SbiFault.HANG in self._service.faults:
             if self._service.stopping.wait(0.02):
                 return None
         return None if self._client_has_gone() else (body,)
@@ -238,16 +238,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Send an answer, with the faults of the transport."""
         faults = self._service.faults
         cut = json.dumps(answer).encode()
-        if Fault.TRUNCATED_JSON in faults:
+        if SbiFault.TRUNCATED_JSON in faults:
             cut = cut[: len(cut) // 2]
         data = self._head(status, len(cut)) + cut + _STRAY
-        if Fault.DROP in faults:
+        if SbiFault.DROP in faults:
             self.wfile.write(data[: len(data) // 2])
             # no farewell: the client sees a reset
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return
-        while data and Fault.SLOW_TRICKLE in faults and not self._service.stopping.is_set():
+        while data and SbiFault.SLOW_TRICKLE in faults and not self._service.stopping.is_set():
             self.wfile.write(data[:_TRICKLE_BYTES])
             data = data[_TRICKLE_BYTES:]
             self._service.stopping.wait(_TRICKLE_S)
@@ -279,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
                 break
             picture = live_picture(device, stream.sub_id, service.sight, index)
             part = _PART_HEAD % len(picture) + picture + _STRAY
-            if Fault.STREAM_DROPPED in service.faults:
+            if SbiFault.STREAM_DROPPED in service.faults:
                 self.wfile.write(part[: len(part) // 2])
                 return
             self.wfile.write(part)

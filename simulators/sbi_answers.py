@@ -22,7 +22,7 @@ from drivers.sbi.protocol import (
     utc_text,
 )
 from drivers.values import Image
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi_devices import SbiDeviceModel
 from simulators.sbi_pki import Signer, SimulatedPki
 from simulators.sbi_records import contrast_score, record_of
@@ -58,7 +58,7 @@ class Scribe:
         self,
         pki: SimulatedPki,
         clock: Clock,
-        faults: set[Fault],
+        faults: set[SbiFault],
         environment: str,
         level: Level,
         purpose: Purpose,
@@ -97,12 +97,12 @@ class Scribe:
             palms = bool(wish.exceptions)
             record = record_of(position, image, now, self._faults, palms)
             token = self._token(self._content(device, wish, position, image, record))
-            if Fault.TAMPERED in self._faults:
+            if SbiFault.TAMPERED in self._faults:
                 kept, tail = token[:-_SIGNATURE_TAIL], token[-_SIGNATURE_TAIL:]
                 token = kept + tail.swapcase()
-            wrong = Fault.WRONG_HASH in self._faults
+            wrong = SbiFault.WRONG_HASH in self._faults
             last = next_hash(last, record + b"x" if wrong else record)
-            version = "1.0" if Fault.WRONG_SPEC_VERSION in self._faults else wish.spec_version
+            version = "1.0" if SbiFault.WRONG_SPEC_VERSION in self._faults else wish.spec_version
             item = {"specVersion": version, "data": token, "hash": last}
             items.append(item | {"error": error("0")})
         return {"biometrics": items}
@@ -110,11 +110,11 @@ class Scribe:
     def _delivery(self, pictures: Sequence[Picture]) -> list[Picture]:
         """Return the pictures with too few, too many or the same one twice, as the faults say."""
         sent = list(pictures)
-        if Fault.MISSING_FINGER in self._faults:
+        if SbiFault.MISSING_FINGER in self._faults:
             sent = sent[:-1] or sent
-        if Fault.SAME_FINGER_TWICE in self._faults:
+        if SbiFault.SAME_FINGER_TWICE in self._faults:
             sent[1:2] = sent[:1]
-        if Fault.EXTRA_FINGER in self._faults:
+        if SbiFault.EXTRA_FINGER in self._faults:
             shown = [position for position, _ in sent]
             kind = Eye if isinstance(shown[0], Eye) else Finger
             extra: Position = next((p for p in kind if p not in shown), kind(1))
@@ -130,17 +130,17 @@ class Scribe:
         record: bytes,
     ) -> Json:
         faults = self._faults
-        stale = _STALE if Fault.STALE_TIME in faults else timedelta()
+        stale = _STALE if SbiFault.STALE_TIME in faults else timedelta()
         measured = contrast_score(image) if device.fixed_score is None else device.fixed_score
-        score = 101.0 if Fault.IMPOSSIBLE_SCORE in faults else measured
-        foreign = Fault.FOREIGN_TRANSACTION in faults
+        score = 101.0 if SbiFault.IMPOSSIBLE_SCORE in faults else measured
+        foreign = SbiFault.FOREIGN_TRANSACTION in faults
         content: Json = {
             "digitalId": self._identity_token(device),
             "deviceCode": device.code,
             "deviceServiceVersion": SPEC_VERSION,
             "bioType": device.bio_type.value,
-            "purpose": "Auth" if Fault.WRONG_PURPOSE in faults else wish.purpose,
-            "env": "Staging" if Fault.WRONG_ENVIRONMENT in faults else wish.environment,
+            "purpose": "Auth" if SbiFault.WRONG_PURPOSE in faults else wish.purpose,
+            "env": "Staging" if SbiFault.WRONG_ENVIRONMENT in faults else wish.environment,
             "bioValue": encode_base64url(record),
             "transactionId": str(uuid.uuid4()) if foreign else wish.transaction_id,
             "timestamp": utc_text(self._clock.utc_now() - stale),
@@ -179,7 +179,7 @@ class Scribe:
 
     def _identity_token(self, device: SbiDeviceModel) -> str:
         digital_id = self._digital_id(device)
-        if Fault.FOREIGN_DEVICE in self._faults:
+        if SbiFault.FOREIGN_DEVICE in self._faults:
             digital_id["serialNo"] = f"{device.serial}-OTHER"
         if self._level == "L1" and not self._signs_falsely:
             return self._pki.chip.token(digital_id)
@@ -187,16 +187,16 @@ class Scribe:
 
     @property
     def _signs_falsely(self) -> bool:
-        return bool({Fault.FOREIGN_ROOT, Fault.EXPIRED_CERTIFICATE} & self._faults)
+        return bool({SbiFault.FOREIGN_ROOT, SbiFault.EXPIRED_CERTIFICATE} & self._faults)
 
     def _token(self, payload: Json) -> str:
-        algorithm = "none" if Fault.WEAK_ALGORITHM in self._faults else "RS256"
+        algorithm = "none" if SbiFault.WEAK_ALGORITHM in self._faults else "RS256"
         return self._signer().token(payload, algorithm)
 
     def _signer(self) -> Signer:
-        if Fault.FOREIGN_ROOT in self._faults:
+        if SbiFault.FOREIGN_ROOT in self._faults:
             return self._pki.stranger
-        expired = Fault.EXPIRED_CERTIFICATE in self._faults
+        expired = SbiFault.EXPIRED_CERTIFICATE in self._faults
         return self._pki.expired if expired else self._pki.device
 
 

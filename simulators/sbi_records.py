@@ -17,7 +17,7 @@ from drivers.sbi.iso19794.finger import FingerCompression, FingerRecord
 from drivers.sbi.iso19794.iris import IrisFormat, IrisImageType, IrisRecord
 from drivers.sbi.protocol import Position
 from drivers.values import Image
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 
 _LOSSLESS: Final = (cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000)
 _CUT_BYTES: Final = 10
@@ -34,7 +34,7 @@ def contrast_score(image: Image) -> float:
 
 
 def record_of(
-    position: Position | None, image: Image, at: datetime, faults: Set[Fault], palms: bool = False
+    position: Position | None, image: Image, at: datetime, faults: Set[SbiFault], palms: bool = False
 ) -> bytes:
     """Build the record of a finger, an eye or (position None) a face, lossless JPEG 2000.
 
@@ -43,27 +43,27 @@ def record_of(
     score = int(contrast_score(image))
     origin = Origin(RecordTime.of(at), 1, qualities=(QualityBlock(score),))
     height, width = image.shape[:2]
-    width += Fault.WRONG_SIZE in faults
+    width += SbiFault.WRONG_SIZE in faults
     data = _encoded(".jp2", image, _LOSSLESS)
     if isinstance(position, Finger):
         record = _finger(FingerRecord(position, width, height, data, origin=origin), faults)
     elif isinstance(position, Eye):
-        eye = 3 - position if Fault.SWAPPED_HAND in faults else position
+        eye = 3 - position if SbiFault.SWAPPED_HAND in faults else position
         kind = IrisImageType.VGA
         record = IrisRecord(eye, width, height, data, IrisFormat.MONO_JP2, kind, origin).to_bytes()
     else:
         kind_of_face = FaceImageType.BASIC if palms else FaceImageType.FULL_FRONTAL
         lossless = FaceDataType.JP2_LOSSLESS
         record = FaceRecord(width, height, data, lossless, kind_of_face, origin).to_bytes()
-    return record[:-_CUT_BYTES] if Fault.BROKEN_RECORD in faults else record
+    return record[:-_CUT_BYTES] if SbiFault.BROKEN_RECORD in faults else record
 
 
-def _finger(record: FingerRecord, faults: Set[Fault]) -> bytes:
-    if Fault.SWAPPED_HAND in faults:
+def _finger(record: FingerRecord, faults: Set[SbiFault]) -> bytes:
+    if SbiFault.SWAPPED_HAND in faults:
         record = replace(record, position=(record.position + 4) % 10 + 1)
-    if Fault.LOSSY_IMAGE in faults:
+    if SbiFault.LOSSY_IMAGE in faults:
         record = replace(record, compression=FingerCompression.JP2_LOSSY)
-    if Fault.LOW_RESOLUTION in faults:
+    if SbiFault.LOW_RESOLUTION in faults:
         record = replace(record, image_sampling=(250, 250))
     return record.to_bytes()
 

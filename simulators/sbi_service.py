@@ -17,7 +17,7 @@ from drivers.sbi.protocol import (
     BioType,
     Status,
 )
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi_answers import Json, Purpose, Scribe, error, refused
 from simulators.sbi_devices import (
     NothingSeen,
@@ -59,7 +59,7 @@ class SbiService:
         sight: Sight,
         scribe: Scribe,
         clock: Clock,
-        faults: set[Fault],
+        faults: set[SbiFault],
         serials: str,
         purpose: Purpose,
         delay_s: float,
@@ -78,13 +78,13 @@ class SbiService:
     @property
     def devices(self) -> Mapping[str, SbiDeviceModel]:
         """The devices that are plugged in, by `deviceId`."""
-        return {} if Fault.NO_DEVICES in self.faults else self._devices
+        return {} if SbiFault.NO_DEVICES in self.faults else self._devices
 
     def status(self, device: SbiDeviceModel) -> Status:
         """Return what a device says of itself, faults included."""
-        if Fault.BUSY_FOREVER in self.faults:
+        if SbiFault.BUSY_FOREVER in self.faults:
             return Status.BUSY
-        return Status.NOT_READY if Fault.NOT_READY in self.faults else device.status
+        return Status.NOT_READY if SbiFault.NOT_READY in self.faults else device.status
 
     def discover(self, request: object, port: int) -> list[Json]:
         """Answer MOSIPDISC."""

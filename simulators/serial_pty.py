@@ -1,7 +1,7 @@
 """A pseudo terminal that stands for one plugged-in serial device; knows no protocol.
 
 The host opens `path` with any serial library. Ending it looks like an unplug: the host's next read
-or write fails.
+or write fails. A host that has set another speed than the device gets, and sends, garbage.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import os
 import pty
 import select
 import threading
+import time
 import tty
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from simulators.serial_line import heard_at, line_speed, seconds_on_line
+
 READ_BYTES = 4096
-BITS_PER_BYTE = 10  # 8N1: start, eight data bits, stop
+SLICE_BYTES = 32
+"""A paced line delivers this many bytes at once, as the packets of a USB bridge do."""
 NOBODY_READS_S = 2.0
 
 
@@ -23,33 +27,40 @@ class LineCut(Exception):
     """Raised by the device while it answers: the plug is pulled at this byte."""
 
 
+Answer = bytes | float
+"""Bytes for the line, or seconds during which the device is busy with itself."""
+
+
 class PseudoTerminal:
-    """Serve `respond`, bytes in and pieces of bytes out, on a thread until `close`.
+    """Serve `respond`, bytes in and pieces of the answer out, on a thread until `close`.
 
     `link` is a symbolic link to the terminal, so that a device plugged in again has the same
-    address. `baud` paces the answers to the speed of the line; None sends at once.
+    address. `baud` tells the speed of the device's end, now. A `paced` line takes the time that the
+    bytes take at that speed, in both directions; another one sends at once.
     """
 
     def __init__(
         self,
-        respond: Callable[[bytes], Iterable[bytes]],
+        respond: Callable[[bytes], Iterable[Answer]],
+        baud: Callable[[], int],
         *,
         link: Path | None = None,
-        baud: int | None = None,
+        paced: bool = False,
     ) -> None:
         self._respond = respond
-        self._link = link
         self._baud = baud
+        self._link = link
+        self._paced = paced
+        self._free_at = 0.0
         self._wake_read, self._wake_write = os.pipe()
         # our own slave end stays open, else reading fails while no host has the port open
         self._master, self._slave = pty.openpty()
         for end in (self._master, self._slave):
             tty.setraw(end)
         os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
+        self.terminal = self.path = os.ttyname(self._slave)
         if link is not None:
-            link.unlink(missing_ok=True)
-            link.symlink_to(self.path)
+            _point(link, self.terminal)
             self.path = str(link)
         self._thread = threading.Thread(target=self._serve, name="serial-module", daemon=True)
         self._thread.start()
@@ -64,27 +75,50 @@ class PseudoTerminal:
     def _serve(self) -> None:
         try:
             while self._wait(readable=True):
-                for piece in self._respond(os.read(self._master, READ_BYTES)):
-                    if not self._send(piece):
+                for piece in self._respond(self._received()):
+                    if isinstance(piece, float):
+                        alive = self._pause(piece)
+                    else:
+                        alive = self._send(piece)
+                    if not alive:
                         break
         except LineCut:
             return
         finally:
-            if self._link is not None:
-                self._link.unlink(missing_ok=True)
+            if self._link is not None and self._link.is_symlink():
+                _unlink(self._link, self.terminal)
             os.close(self._master)
             os.close(self._slave)
 
+    def _received(self) -> bytes:
+        data = os.read(self._master, READ_BYTES)
+        if self._paced:
+            self._pause(seconds_on_line(len(data), self._baud()))
+        return heard_at(data, line_speed(self._slave), self._baud())
+
     def _send(self, piece: bytes) -> bool:
         """Write all; False when the plug was pulled or nobody reads, where a wire loses bytes."""
-        if self._baud is not None and not self._pause(len(piece) * BITS_PER_BYTE / self._baud):
-            return False
-        view = memoryview(piece)
-        while view:
-            if not self._wait(readable=False, timeout=NOBODY_READS_S):
-                return False
-            view = view[os.write(self._master, view) :]
-        return True
+        for part in self._paced_slices(piece) if self._paced else [piece]:
+            view = memoryview(heard_at(part, self._baud(), line_speed(self._slave)))
+            while view:
+                if not self._wait(readable=False, timeout=NOBODY_READS_S):
+                    return False
+                view = view[os.write(self._master, view) :]
+        return self._pause(0.0)
+
+    def _paced_slices(self, piece: bytes) -> Iterator[bytes]:
+        """Yield each part at the moment when its last bit has passed the line.
+
+        The moments are counted from the first one, so that a sleep that lasts too long does not
+        slow the line down.
+        """
+        self._free_at = max(self._free_at, time.monotonic())
+        for start in range(0, len(piece), SLICE_BYTES):
+            part = piece[start : start + SLICE_BYTES]
+            self._free_at += seconds_on_line(len(part), self._baud())
+            if not self._pause(self._free_at - time.monotonic()):
+                return
+            yield part
 
     def _wait(self, *, readable: bool, timeout: float | None = None) -> bool:
         """Wait for the host; False after `close` or `timeout` seconds."""
@@ -94,5 +128,16 @@ class PseudoTerminal:
         return self._wake_read not in ready and bool(ready or writable)
 
     def _pause(self, seconds: float) -> bool:
-        """Let the time of the line pass; False after `close`."""
-        return not select.select([self._wake_read], [], [], seconds)[0]
+        """Let time pass; False after `close`."""
+        return not select.select([self._wake_read], [], [], max(0.0, seconds))[0]
+
+
+def _point(link: Path, terminal: str) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(terminal)
+
+
+def _unlink(link: Path, terminal: str) -> None:
+    """Remove a link that still leads to this terminal; it may belong to the next one already."""
+    if str(link.readlink()) == terminal:
+        link.unlink(missing_ok=True)

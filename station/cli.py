@@ -22,6 +22,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+devices_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(devices_app, name="devices")
+card_app = typer.Typer(
+    help="Cards and their readers.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(card_app, name="card")
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Configuration; otherwise $REKAM_CONFIG or /etc/rekam."),
@@ -108,13 +115,68 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(checks.run(_find(config), as_json))
 
 
-@app.command()
-def devices(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+@devices_app.callback()
+def devices(
+    context: typer.Context, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Connect every configured device and show who answered."""
+    if context.invoked_subcommand is not None:
+        return
     from station.commands import doctor as checks
 
     with _reported():
         raise typer.Exit(checks.list_devices(_load(config), as_json))
+
+
+@devices_app.command()
+def watch(
+    context: typer.Context,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    language: Annotated[
+        Language | None, typer.Option(help="Language of the words; otherwise as configured.")
+    ] = None,
+) -> None:
+    """Tell, line by line, what becomes of the devices; ends with Ctrl+C and a summary."""
+    from station.commands import watch as watching
+
+    group = context.parent.params if context.parent is not None else {}
+    with _reported():
+        loaded = _load(config or group.get("config"))
+        chosen = loaded.station.language if language is None else language.value
+        raise typer.Exit(watching.run(loaded, chosen, as_json or bool(group.get("as_json"))))
+
+
+@card_app.command("info")
+def card_info(
+    reader: Annotated[
+        str, typer.Option(help="Beginning of a reader's name; otherwise as configured, or all.")
+    ] = "",
+    service_socket: Annotated[
+        str, typer.Option(help="Socket of a pcscd of one's own; otherwise that of the machine.")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    language: Annotated[
+        Language | None, typer.Option(help="Language of the texts; otherwise as configured.")
+    ] = None,
+) -> None:
+    """Show the card readers and what the card on each says to everybody.
+
+    Exit 0 when a card was read, 1 when none was or something failed.
+    """
+    from station.commands import card as cards
+
+    with _reported():
+        found = _find(config)
+        status = cards.run(
+            _load(found) if found is not None else None,
+            reader=reader,
+            service_socket=service_socket,
+            as_json=as_json,
+            language=language.value if language is not None else None,
+        )
+        raise typer.Exit(status)
 
 
 @app.command("system-files")

@@ -57,6 +57,30 @@ _DEVICES = {
     ),
     "DEV-263": Text(N_("The pictures of the camera arrive broken"), _RECONNECT),
     "DEV-264": Text(N_("The camera refuses one of its settings"), N_("Call the technician")),
+    "DEV-241": Text(
+        N_("The finger module repeats an old picture"),
+        N_("Lift the finger and place it again; then reset the module"),
+    ),
+    "DEV-242": Text(
+        N_("The finger module mixes up the pixels"),
+        N_("Do not use this module; call the technician"),
+    ),
+    "DEV-243": Text(
+        N_("The finger module is locked by a password"),
+        N_("Do not use this module; call the technician"),
+    ),
+    "DEV-244": Text(
+        N_("The finger module does not become free"),
+        N_("Unplug the module, wait five seconds, plug it in again"),
+    ),
+    "DEV-245": Text(
+        N_("This finger template belongs to another module"),
+        N_("Enrol the finger anew on this module"),
+    ),
+    "DEV-246": Text(
+        N_("The finger module's library is not as expected"),
+        N_("Do not use its stored fingers; call the technician"),
+    ),
     "DEV-301": Text(N_("This model cannot do that"), N_("Call the technician")),
     "DEV-401": Text(N_("The capture was cancelled"), N_("Press F5 to start again")),
     "DEV-501": Text(N_("There is no card on the reader"), N_("Place the card, then press F5")),
@@ -146,9 +170,6 @@ _DEVICES = {
     "DEV-538": Text(
         N_("The operator card refuses to sign"),
         N_("Type the PIN again; if it stays, have the card issued anew"),
-    ),
-    "DEV-521": Text(
-        N_("There is no SAM in the card reader"), N_("Type the NIK; call the technician")
     ),
     "DEV-522": Text(N_("The SAM refused to go on"), N_("Press F5 again; otherwise type the NIK")),
     "DEV-523": Text(

@@ -11,8 +11,10 @@ ENVIRONMENT: Final = {
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     # a broken or hostile header must not claim gigabytes; 8192 x 8192, default 2**30
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(2**26),
-    # without it the first frame of a network stream is one frame old
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "fflags;nobuffer",
+    # nobuffer: otherwise the first frame of a network stream is one frame old; fpsprobesize:
+    # otherwise an RTSP stream is read for 0.7 s before it counts as open; the transport: RTSP over
+    # UDP loses packets without a word
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "fflags;nobuffer|fpsprobesize;0|rtsp_transport;tcp",
     # a dead V4L2 camera would block grab() for 10 s; seconds and attempts
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "1",
     "OPENCV_VIDEOIO_V4L_READ_ATTEMPTS": "1",

@@ -1,4 +1,4 @@
-"""Tell a whole JPEG from a broken one, decode it, and measure how sharp it is."""
+"""Tell a whole JPEG from a broken one, read its size, and decode it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from drivers.values import Image, Score, read_only
+from drivers.values import Image, read_only
 
 START_OF_IMAGE: Final = b"\xff\xd8"
 END_OF_IMAGE: Final = b"\xff\xd9"
-SHARPNESS_MEASURE: Final = "sharpness: variance of Laplacian, centre"
-SHARPNESS_SCALE: Final = (0.0, 1020.0**2)
-"""The 4-neighbour Laplacian of 8-bit values lies within -1020 and 1020."""
 
 _SHORTEST = 4
+_START_OF_SCAN = 0xDA
+_FRAME_HEADERS = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""SOF0 to SOF15 without DHT, JPG and DAC; ISO/IEC 10918-1, table B.1."""
 
 
 def is_whole_jpeg(data: bytes) -> bool:
@@ -30,6 +30,32 @@ def is_whole_jpeg(data: bytes) -> bool:
     )
 
 
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Read (width, height) in pixels from the frame header; None when there is none.
+
+    Source: ISO/IEC 10918-1, B.1.1.4 (segments) and B.2.2 (frame header).
+    """
+    at = len(START_OF_IMAGE)
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker == _START_OF_SCAN:
+            return None
+        if marker in _FRAME_HEADERS:
+            height = int.from_bytes(data[at + 5 : at + 7], "big")
+            width = int.from_bytes(data[at + 7 : at + 9], "big")
+            return (width, height) if width and height else None
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if length < 2:
+            return None
+        at += 2 + length
+    return None
+
+
 def decode_jpeg(data: bytes) -> Image | None:
     """Decode to (height, width, 3) uint8 blue-green-red, read-only; None when it is no picture."""
     import cv2
@@ -42,24 +68,3 @@ def decode_jpeg(data: bytes) -> Image | None:
         return None
     # the stubs do not know that a broken picture gives None
     return None if image is None else read_only(np.asarray(image, np.uint8))
-
-
-def sharpness(image: Image) -> Score:
-    """Measure the sharpness of the centre, where the face is.
-
-    The variance of the 4-neighbour Laplacian of the grey values in the middle half of width and
-    height, in squared grey levels. It compares frames of one scene under one light and is no
-    quality of its own: noise and texture raise it.
-
-    Args:
-        image: (height, width, 3) uint8 blue-green-red, at least 6 x 6 pixels.
-
-    Source: Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy", measure LAPV.
-    """
-    import cv2
-
-    height, width = image.shape[:2]
-    centre = image[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    grey = cv2.cvtColor(centre, cv2.COLOR_BGR2GRAY)
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S, ksize=1))
-    return Score(SHARPNESS_MEASURE, float(deviation[0, 0]) ** 2, "rekam", SHARPNESS_SCALE)

@@ -5,42 +5,35 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from drivers.camera import v4l
 from drivers.camera.environment import prepare_environment
-from drivers.camera.settings import OpenCvSettings
+from drivers.camera.link import Link, SourceUnavailable
+from drivers.camera.settings import CameraSettings, GreyFormat, OpenCvIrisSettings
 
 if TYPE_CHECKING:
     import cv2
 
 PROBE_TIMEOUT_S: Final = 0.25
-V4L_SETTLE_FRAMES: Final = 5
-"""Frames thrown away after opening: buffers hold old light and the automatics settle (own)."""
-
-V4L_MANUAL_EXPOSURE: Final = 1  # raw V4L2 menu: 1 manual, 3 aperture priority
-
-
-class SourceUnavailable(Exception):
-    """The camera could not be opened; `is_silent` when something accepts and then says nothing."""
-
-    def __init__(self, reason: str, *, is_silent: bool = False) -> None:
-        super().__init__(reason)
-        self.is_silent = is_silent
+_PORTS = {"http": 80, "https": 443, "rtsp": 554}
+_FOURCC = {GreyFormat.GREY: "GREY", GreyFormat.Y16: "Y16 "}
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """An open capture that delivers undecoded JPEG, and what the camera said about itself."""
+    """An open capture that delivers what the camera sends, and what it said about itself."""
 
     capture: cv2.VideoCapture
     settle_frames: int = 0
     facts: dict[str, float] = field(default_factory=dict)
 
 
-def open_source(settings: OpenCvSettings) -> OpenSource:
+def open_source(settings: CameraSettings) -> OpenSource:
     """Open the camera that the settings name.
+
+    A colour camera hands out its own JPEG, a grey one its pixels as they are.
 
     Raises:
         SourceUnavailable: it is absent, refuses, is in use or stays silent.
@@ -49,9 +42,11 @@ def open_source(settings: OpenCvSettings) -> OpenSource:
     return _open_network(settings) if settings.is_network else _open_v4l(settings)
 
 
-def _open_network(settings: OpenCvSettings) -> OpenSource:
+def _open_network(settings: CameraSettings) -> OpenSource:
     import cv2
 
+    is_grey = isinstance(settings, OpenCvIrisSettings)
+    untouched = (cv2.CAP_PROP_CONVERT_RGB, 0) if is_grey else (cv2.CAP_PROP_FORMAT, -1)
     started = time.monotonic()
     capture = cv2.VideoCapture(
         settings.source,
@@ -60,7 +55,7 @@ def _open_network(settings: OpenCvSettings) -> OpenSource:
             # without both, a silent server blocks for 30 s; a later set() is refused
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(settings.open_timeout_s * 1000)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(settings.read_timeout_s * 1000)),
-            *(cv2.CAP_PROP_FORMAT, -1),  # hand out the camera's own JPEG
+            *untouched,
         ],
     )
     if capture.isOpened():
@@ -70,13 +65,13 @@ def _open_network(settings: OpenCvSettings) -> OpenSource:
         raise SourceUnavailable("the stream cannot be opened")
     # a cut cable and a stalled server both end in the time-out; only the second accepts
     if _accepts_connections(settings.source):
-        raise SourceUnavailable("the stream opens but sends no picture", is_silent=True)
+        raise SourceUnavailable("the stream opens but sends no picture", Link.SILENT)
     raise SourceUnavailable("the network address does not answer")
 
 
 def _accepts_connections(url: str) -> bool:
     parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = parts.port or _PORTS[parts.scheme]
     try:
         socket.create_connection((parts.hostname or "", port), PROBE_TIMEOUT_S).close()
     except OSError:
@@ -84,56 +79,26 @@ def _accepts_connections(url: str) -> bool:
     return True
 
 
-def _open_v4l(settings: OpenCvSettings) -> OpenSource:
-    """Set the properties in an order that cap_v4l.cpp keeps, then read back what was taken.
-
-    Not exercised by the test suite, which has no V4L2 device.
-    """
+def _open_v4l(settings: CameraSettings) -> OpenSource:
     import cv2
 
-    if not Path(settings.source).exists():
-        raise SourceUnavailable("the camera is not plugged in")
+    try:
+        v4l.look_at(settings.source)
+    except (v4l.NotThere, v4l.NotPermitted) as error:
+        raise SourceUnavailable(str(error)) from error
     capture = cv2.VideoCapture(settings.source, cv2.CAP_V4L2)
     if not capture.isOpened():
         capture.release()
-        raise SourceUnavailable("the camera is in use, or access is not permitted")
-    facts: dict[str, float] = {}
-    for name, value in _v4l_properties(settings):
-        code = getattr(cv2, f"CAP_PROP_{name}")
-        capture.set(code, value)
-        # drivers round silently to what they have
-        facts[f"v4l_{name.lower()}"] = capture.get(code)
-    return OpenSource(capture, V4L_SETTLE_FRAMES, facts)
+        raise SourceUnavailable("another program uses the camera", Link.TAKEN)
+    try:
+        facts = v4l.set_up(capture, settings, _fourcc(settings))
+    except v4l.NotTaken as error:
+        capture.release()
+        raise SourceUnavailable(str(error), Link.REFUSED, error.control) from error
+    return OpenSource(capture, v4l.V4L_SETTLE_FRAMES, facts)
 
 
-def _v4l_properties(settings: OpenCvSettings) -> list[tuple[str, float]]:
-    """List names and values in the order in which they must be set.
-
-    The format comes first (raw 1080p on USB 2 has 5 fps), and a value after its automatic was
-    turned off, because it is ignored before.
-    """
-    properties: list[tuple[str, float]] = [("FOURCC", float(_fourcc("MJPG")))]
-    if settings.width:
-        properties += [("FRAME_WIDTH", settings.width), ("FRAME_HEIGHT", settings.height)]
-    if settings.fps:
-        properties.append(("FPS", settings.fps))
-    properties.append(("BUFFERSIZE", 1))
-    if settings.exposure_100us is not None:
-        properties.append(("AUTO_EXPOSURE", V4L_MANUAL_EXPOSURE))
-    if settings.white_balance_k is not None:
-        properties.append(("AUTO_WB", 0))
-    if settings.focus is not None:
-        properties.append(("AUTOFOCUS", 0))
-    values = {
-        "EXPOSURE": settings.exposure_100us,
-        "GAIN": settings.gain,
-        "WB_TEMPERATURE": settings.white_balance_k,
-        "FOCUS": settings.focus,
-    }
-    properties += [(name, value) for name, value in values.items() if value is not None]
-    properties.append(("CONVERT_RGB", 0))  # hand out the camera's own JPEG
-    return properties
-
-
-def _fourcc(code: str) -> int:
-    return int.from_bytes(code.encode("ascii"), "little")
+def _fourcc(settings: CameraSettings) -> str:
+    if isinstance(settings, OpenCvIrisSettings):
+        return _FOURCC[settings.grey_format]
+    return "MJPG"

@@ -72,3 +72,11 @@ def hint_of(atr: bytes) -> AtrHint:
     head, pupi_and_tail = atr[: len(_KTPEL_TYPE_B_HEAD)], atr[len(_KTPEL_TYPE_B_HEAD) :]
     is_type_b = head == _KTPEL_TYPE_B_HEAD and pupi_and_tail[4:-1] == _KTPEL_TYPE_B_TAIL
     return AtrHint.KTPEL_TYPE_B if is_type_b else AtrHint.NONE
+
+
+def is_contactless(atr: bytes) -> bool:
+    """Say whether a reader made this ATR for an ISO/IEC 14443-4 card (PC/SC part 3: 3B 8n 80 01).
+
+    Such a card has a UID that the reader tells; a card in a contact reader has none.
+    """
+    return len(atr) > 4 and atr[0] == 0x3B and atr[1] & 0xF0 == 0x80 and atr[2:4] == b"\x80\x01"

@@ -7,7 +7,7 @@ speaks first. A payload of one byte is a control; any other one is a command APD
 |---|---|---|
 | 00, 01, 02 | power off, power on, reset | nothing |
 | 04 | answer to reset? | a frame with the ATR; length 0: no card |
-| 05 | what lies there? | four bytes event counter, big-endian, then the ATR or nothing |
+| 05 | what lies there? | four bytes event counter, big-endian, one byte `Found`, then the ATR |
 | APDU | command | a frame with data and status; length 0: no card, or it lost power |
 
 Source: frames and controls 00 to 04 are those of vsmartcard's vpcd driver 0.8, where the card
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import socket
 import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
 
 POWER_OFF = 0x00
 POWER_ON = 0x01
@@ -29,6 +31,26 @@ LOOK = 0x05
 COUNTER_BYTES = 4
 
 
+class Found(IntEnum):
+    """What lies in a slot of the loopback link."""
+
+    NOTHING = 0
+    CARD = 1
+    MUTE = 2
+    """A card that does not answer to reset."""
+    HELD = 3
+    """A card that another program has taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The answer to control 05."""
+
+    counter: int
+    found: Found
+    atr: bytes = field(default=b"", repr=False)
+
+
 def pack(payload: bytes) -> bytes:
     """Put the length before `payload` (at most 65,535 bytes)."""
     return struct.pack(">H", len(payload)) + payload
@@ -37,6 +59,23 @@ def pack(payload: bytes) -> bytes:
 def control(code: int) -> bytes:
     """Return the frame of one control."""
     return pack(bytes([code]))
+
+
+def pack_look(look: Look) -> bytes:
+    """Return the payload that answers control 05."""
+    return look.counter.to_bytes(COUNTER_BYTES, "big") + bytes([look.found]) + look.atr
+
+
+def parse_look(payload: bytes) -> Look:
+    """Read the answer to control 05.
+
+    Raises:
+        ValueError: too short, or an unknown `Found`.
+    """
+    if len(payload) <= COUNTER_BYTES:
+        raise ValueError(f"state of {len(payload)} bytes")
+    counter = int.from_bytes(payload[:COUNTER_BYTES], "big")
+    return Look(counter, Found(payload[COUNTER_BYTES]), payload[COUNTER_BYTES + 1 :])
 
 
 def receive(link: socket.socket) -> bytes:

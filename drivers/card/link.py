@@ -28,11 +28,23 @@ class CardLink:
         self._thread = DeviceThread(f"{name}-link")
         self._closed: Future[None] | None = None
 
-    def ask(self, call: Call, work: Callable[[CardTransport], T]) -> T:
-        """Run `work` on the link thread; raise what it raises, or what ends the call."""
+    def ask(
+        self,
+        call: Call,
+        work: Callable[[CardTransport], T],
+        watch: Callable[[], None] = lambda: None,
+    ) -> T:
+        """Run `work` on the link thread; raise what it raises, or what ends the call.
+
+        Args:
+            call: its deadline and cancellation are looked at every 50 ms.
+            work: gets the transport, on the link thread.
+            watch: called as often, on the calling thread; what it raises ends the waiting too.
+        """
         future = self._thread.submit(lambda: work(self._transport))
         while not wait([future], min(STEP_S, call.remaining)).done:
             call.check()
+            watch()
         return future.result()
 
     def abandon(self) -> None:

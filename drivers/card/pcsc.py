@@ -7,53 +7,27 @@ and two cards with equal ATRs are one card to them.
 from __future__ import annotations
 
 import ctypes.util
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
+from drivers.card.pcsc_results import NO_READERS, SUCCESS, TIMED_OUT, error_of, match_reader
+from drivers.card.transport import CardContact
 from drivers.errors import (
+    CardLibraryMissing,
     CardLost,
-    CardUnreadable,
-    DeviceBusy,
     DeviceError,
-    DeviceRefused,
     Disconnected,
-    NoCard,
-    ProtocolError,
+    ReaderGone,
+    SamMissing,
+    ServiceDown,
 )
 from drivers.values import CardState
 
-SUCCESS: Final = 0x00000000
-TIMED_OUT: Final = 0x8010000A
-SECURITY_VIOLATION: Final = 0x8010006A
-
-ERRORS: Final[Mapping[int, tuple[type[DeviceError], str]]] = {
-    0x8010001D: (Disconnected, "the smart-card service does not run"),
-    0x8010001E: (Disconnected, "the smart-card service has stopped"),
-    0x80100013: (Disconnected, "the smart-card service ended"),
-    0x8010002E: (Disconnected, "no reader is connected"),
-    0x80100009: (Disconnected, "the reader is not there"),
-    0x80100017: (Disconnected, "the reader has gone"),
-    0x8010000C: (NoCard, ""),
-    0x80100069: (CardLost, "the card was removed"),
-    0x80100016: (CardLost, "the exchange failed"),
-    0x80100068: (CardLost, "another program reset the card"),
-    0x8010000B: (DeviceBusy, "another program holds the reader"),
-    0x8010000F: (CardUnreadable, "the answer to reset offers no usable protocol"),
-    0x80100066: (CardUnreadable, "the card is mute"),
-    0x80100067: (CardUnreadable, "the card cannot be powered"),
-}
-"""PC/SC result -> our error. Source: provoked on pcscd 1.9.9 except 8010001E, 8010002E, 80100009,
-80100017 and 80100066, which follow the PC/SC documentation."""
-
-
-def error_of(code: int, device: str) -> DeviceError:
-    """Translate a PC/SC result other than success."""
-    code &= 0xFFFFFFFF
-    if code == SECURITY_VIOLATION:
-        return DeviceRefused(device, f"{code:08X}", "the system forbids access to the reader")
-    error, fact = ERRORS.get(code, (ProtocolError, "unexpected result"))
-    return error(device, f"{fact} (PC/SC {code:08X})".strip())
+SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+COUNTER_BITS: Final = 16
+"""The upper half of a reader's event state counts insertions and removals."""
 
 
 @cache
@@ -62,119 +36,210 @@ def is_library_installed() -> bool:
     return ctypes.util.find_library("pcsclite") is not None
 
 
-def match_reader(names: Sequence[str], wanted: str) -> str:
-    """Return the one reader whose name is `wanted` or begins with it; empty means the only one.
+def load_scard(device: str, service_socket: str = "") -> Any:  # Any: pyscard has no types
+    """Import pyscard and point it to the service.
+
+    Args:
+        device: for the error.
+        service_socket: of a pcscd of one's own; empty means that of the machine. libpcsclite reads
+            it once, at the first call of the process.
 
     Raises:
-        LookupError: none or several fit; the text says how many.
+        CardLibraryMissing: libpcsclite or pyscard is not installed.
     """
-    if wanted and wanted in names:
-        return wanted
-    fitting = [name for name in names if name.startswith(wanted)]
-    if len(fitting) == 1:
-        return fitting[0]
-    raise LookupError(f"{len(fitting)} of {len(names)} readers fit the configured name")
+    if service_socket:
+        os.environ[SOCKET_VARIABLE] = service_socket
+    if not is_library_installed():
+        raise CardLibraryMissing(device, "libpcsclite is not installed")
+    try:
+        from smartcard import scard
+    except ImportError as error:
+        raise CardLibraryMissing(device, "pyscard is not installed") from error
+    return scard
 
 
-class PcscTransport:
-    """A `CardTransport` with a PC/SC context and a card handle of its own.
+def list_readers(scard: Any, context: Any, device: str) -> list[str]:
+    """Return the names of all slots; an empty list where no reader is plugged in.
 
-    libpcsclite is loaded at the first call of the process and reads PCSCLITE_CSOCK_NAME then.
+    Raises:
+        ServiceDown: the service ended meanwhile.
     """
+    try:
+        result = scard.SCardListReaders(context, [])
+    except SystemError as error:  # pyscard, when the service ends inside the call
+        raise ServiceDown(device, "the smart-card service ended") from error
+    if result[0] & 0xFFFFFFFF == NO_READERS:
+        return []
+    return list(_checked(device, result)[0])
 
-    def __init__(self, device: str, wanted_reader: str) -> None:
+
+class PcscContact:
+    """A `CardContact`: one slot, by a card handle of its own."""
+
+    def __init__(self, device: str, scard: Any, context: Any, reader: str) -> None:
         self._device = device
-        self._wanted = wanted_reader
-        self._reader = ""
-        self._context: Any = None
+        self._scard = scard
+        self._context = context
+        self._reader = reader
         self._handle: Any = None
         self._protocol = 0
-        self._known = 0
-
-    def open(self) -> str:
-        if not is_library_installed():
-            raise Disconnected(self._device, "libpcsclite is not installed")
-        from smartcard import scard
-
-        (self._context,) = self._checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
-        try:
-            (names,) = self._checked(scard.SCardListReaders(self._context, []))
-            self._reader = match_reader(names, self._wanted)
-        except SystemError as error:  # pyscard, when the service ends between the two calls
-            raise Disconnected(self._device, "the smart-card service ended") from error
-        except LookupError as error:
-            raise Disconnected(self._device, str(error)) from error
-        return self._reader
-
-    def look(self, wait_s: float) -> CardState:
-        from smartcard import scard
-
-        known = self._known if wait_s > 0 else scard.SCARD_STATE_UNAWARE
-        code, states = scard.SCardGetStatusChange(
-            self._context, int(wait_s * 1000), [(self._reader, known)]
-        )
-        if code & 0xFFFFFFFF != TIMED_OUT:
-            self._checked([code])
-        _, event, atr = states[0]
-        gone = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_IGNORE
-        if event & gone:
-            raise Disconnected(self._device, "the reader has gone")
-        self._known = event & ~scard.SCARD_STATE_CHANGED
-        present = bool(event & scard.SCARD_STATE_PRESENT)
-        # bits 16 to 31 count insertions and removals: a card exchanged between two looks shows
-        return CardState(present, event >> 16 & 0xFFFF, bytes(atr) if present else b"")
 
     def connect(self) -> None:
-        from smartcard import scard
-
-        self._handle, self._protocol = self._checked(
+        scard = self._scard
+        self._handle, self._protocol = _checked(
+            self._device,
             scard.SCardConnect(
                 self._context,
                 self._reader,
                 scard.SCARD_SHARE_EXCLUSIVE,
                 scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
-            )
+            ),
         )
 
     def atr(self) -> bytes:
-        from smartcard import scard
-
-        _, _, _, atr = self._checked(scard.SCardStatus(self._handle))
+        _, _, _, atr = _checked(self._device, self._scard.SCardStatus(self._handle))
         return bytes(atr)
 
     def transmit(self, apdu: bytes) -> bytes:
-        from smartcard import scard
-
-        code, answer = scard.SCardTransmit(self._handle, self._protocol, list(apdu))
+        code, answer = self._scard.SCardTransmit(self._handle, self._protocol, list(apdu))
         if code != SUCCESS:
-            error = error_of(code, self._device)
-            if isinstance(error, Disconnected):
-                raise error
-            raise CardLost(self._device, error.detail)
+            raise self._lost(code)
         if len(answer) < 2:
             # a link that broke inside the command is reported as success without an answer
             raise CardLost(self._device, f"answer of {len(answer)} bytes")
         return bytes(answer)
 
     def disconnect(self) -> None:
-        from smartcard import scard
-
         handle, self._handle = self._handle, None
         if handle is not None:
-            scard.SCardDisconnect(handle, scard.SCARD_UNPOWER_CARD)
+            self._scard.SCardDisconnect(handle, self._scard.SCARD_UNPOWER_CARD)
+
+    def _lost(self, code: int) -> DeviceError:
+        error = error_of(code, self._device)
+        return (
+            error
+            if isinstance(error, Disconnected | CardLost)
+            else CardLost(self._device, error.detail)
+        )
+
+
+class PcscTransport:
+    """A `CardTransport` with a PC/SC context of its own."""
+
+    def __init__(
+        self, device: str, wanted: str, wanted_sam: str = "", service_socket: str = ""
+    ) -> None:
+        self._device = device
+        self._wanted = wanted
+        self._wanted_sam = wanted_sam
+        self._service_socket = service_socket
+        self._scard: Any = None
+        self._context: Any = None
+        self._reader = ""
+        self._sam_reader = ""
+        self._card: PcscContact | None = None
+        self._sam: PcscContact | _AbsentModule | None = None
+        self._known = 0
+
+    @property
+    def card(self) -> CardContact:
+        if self._card is None:
+            raise Disconnected(self._device, "the reader is not open")
+        return self._card
+
+    @property
+    def access_module(self) -> CardContact | None:
+        return self._sam
+
+    def open(self) -> str:
+        scard = self._scard = load_scard(self._device, self._service_socket)
+        (self._context,) = _checked(
+            self._device, scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+        )
+        names = list_readers(scard, self._context, self._device)
+        if not names:
+            raise ReaderGone(self._device, "no reader is connected")
+        self._reader = match_reader(self._device, names, self._wanted)
+        self._card = PcscContact(self._device, scard, self._context, self._reader)
+        if self._wanted_sam:
+            self._sam = self._find_module(names)
+        return self._reader
+
+    def look(self, wait_s: float) -> CardState:
+        known = self._known if wait_s > 0 else self._scard.SCARD_STATE_UNAWARE
+        event, atr = self._status(self._reader, known, wait_s)
+        self._known = event & ~self._scard.SCARD_STATE_CHANGED
+        return self._card_state(event, atr)
+
+    def look_at_module(self) -> CardState | None:
+        if not self._sam_reader:
+            return None
+        try:
+            return self._card_state(
+                *self._status(self._sam_reader, self._scard.SCARD_STATE_UNAWARE, 0.0)
+            )
+        except ReaderGone:
+            return None
 
     def interrupt(self) -> None:
         """Do nothing: PC/SC cannot end a running command."""
 
     def close(self) -> None:
-        from smartcard import scard
-
-        self.disconnect()
+        for contact in (self._sam, self._card):
+            if contact is not None:
+                contact.disconnect()
         context, self._context = self._context, None
         if context is not None:
-            scard.SCardReleaseContext(context)
+            self._scard.SCardReleaseContext(context)
 
-    def _checked(self, result: Sequence[Any]) -> Sequence[Any]:
-        if result[0] != SUCCESS:
-            raise error_of(result[0], self._device)
-        return result[1:]
+    def _status(self, reader: str, known: int, wait_s: float) -> tuple[int, bytes]:
+        scard = self._scard
+        code, states = scard.SCardGetStatusChange(
+            self._context, int(wait_s * 1000), [(reader, known)]
+        )
+        if code & 0xFFFFFFFF != TIMED_OUT:
+            _checked(self._device, [code])
+        _, event, atr = states[0]
+        gone = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_IGNORE
+        if event & gone:
+            raise ReaderGone(self._device, "the reader has gone")
+        return event, bytes(atr)
+
+    def _card_state(self, event: int, atr: bytes) -> CardState:
+        present = bool(event & self._scard.SCARD_STATE_PRESENT)
+        # a card that was exchanged between two looks shows in the counter
+        return CardState(present, event >> COUNTER_BITS & 0xFFFF, atr if present else b"")
+
+    def _find_module(self, names: Sequence[str]) -> PcscContact | _AbsentModule:
+        try:
+            self._sam_reader = match_reader(self._device, names, self._wanted_sam)
+        except DeviceError as error:
+            # the card can be read without it: only who asks for the module is told
+            return _AbsentModule(self._device, error.detail)
+        return PcscContact(self._device, self._scard, self._context, self._sam_reader)
+
+
+class _AbsentModule:
+    """A `CardContact` for a slot that is configured and does not exist."""
+
+    def __init__(self, device: str, detail: str) -> None:
+        self._device = device
+        self._detail = detail
+
+    def connect(self) -> None:
+        raise SamMissing(self._device, f"slot of the access module: {self._detail}")
+
+    def atr(self) -> bytes:
+        raise SamMissing(self._device, "no access module")
+
+    def transmit(self, apdu: bytes) -> bytes:
+        raise SamMissing(self._device, "no access module")
+
+    def disconnect(self) -> None:
+        """Do nothing: there is nothing to give up."""
+
+
+def _checked(device: str, result: Sequence[Any]) -> Sequence[Any]:
+    if result[0] != SUCCESS:
+        raise error_of(result[0], device)
+    return result[1:]

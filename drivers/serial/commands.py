@@ -1,4 +1,4 @@
-"""What an R30x module is asked and what it answers: commands, codes, parameters, image.
+"""What an R30x module is asked, and the codes it answers with.
 
 Names of commands are those of the manual (its "TempleteNum" included). Source: ZFM-20 and R503 user
 manuals, instruction tables.
@@ -6,39 +6,84 @@ manuals, instruction tables.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from enum import IntEnum
-
-import numpy as np
-
-from drivers.values import Image, read_only
-
-IMAGE_WIDTH = 256
-IMAGE_HEIGHT = 288
-IMAGE_BYTES = IMAGE_WIDTH * IMAGE_HEIGHT // 2
-RESOLUTION_PPI = 500.0
-BAUD_UNIT = 9600
-
-_PARAMETERS = struct.Struct(">HHHHIHH")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One instruction; `parameter_bytes` follow confirmation 00, within `deadline` seconds."""
+    """One instruction of the table.
+
+    `argument_bytes` follow the code, `parameter_bytes` follow confirmation 00 within `deadline`
+    seconds. A command that is not `allowed` changes the flash so that the module looks dead to
+    every other program; it is known here and never sent.
+    """
 
     code: int
     name: str
+    argument_bytes: int = 0
     parameter_bytes: int = 0
     deadline: float = 1.0
+    allowed: bool = True
 
 
 GEN_IMG = Command(0x01, "GenImg", deadline=2.0)
+IMG_2_TZ = Command(0x02, "Img2Tz", argument_bytes=1)
+MATCH = Command(0x03, "Match", parameter_bytes=2)
+SEARCH = Command(0x04, "Search", argument_bytes=5, parameter_bytes=4, deadline=2.0)
+REG_MODEL = Command(0x05, "RegModel", deadline=2.0)
+STORE = Command(0x06, "Store", argument_bytes=3)
+LOAD_CHAR = Command(0x07, "LoadChar", argument_bytes=3)
+UP_CHAR = Command(0x08, "UpChar", argument_bytes=1)
+DOWN_CHAR = Command(0x09, "DownChar", argument_bytes=1)
 UP_IMAGE = Command(0x0A, "UpImage")
-READ_SYS_PARA = Command(0x0F, "ReadSysPara", parameter_bytes=_PARAMETERS.size)
-VFY_PWD = Command(0x13, "VfyPwd")
+DOWN_IMAGE = Command(0x0B, "DownImage")
+DELET_CHAR = Command(0x0C, "DeletChar", argument_bytes=4)
+EMPTY = Command(0x0D, "Empty", deadline=2.0)
+SET_SYS_PARA = Command(0x0E, "SetSysPara", argument_bytes=2)
+READ_SYS_PARA = Command(0x0F, "ReadSysPara", parameter_bytes=16)
+SET_PWD = Command(0x12, "SetPwd", argument_bytes=4, allowed=False)
+VFY_PWD = Command(0x13, "VfyPwd", argument_bytes=4)
+GET_RANDOM_CODE = Command(0x14, "GetRandomCode", parameter_bytes=4)
+SET_ADDER = Command(0x15, "SetAdder", argument_bytes=4, allowed=False)
+HI_SPEED_SEARCH = Command(0x1B, "HiSpeedSearch", argument_bytes=5, parameter_bytes=4, deadline=2.0)
 TEMPLETE_NUM = Command(0x1D, "TempleteNum", parameter_bytes=2)
+READ_INDEX_TABLE = Command(0x1F, "ReadIndexTable", argument_bytes=1, parameter_bytes=32)
+AURA_LED_CONFIG = Command(0x35, "AuraLedConfig", argument_bytes=4)
+SOFT_RST = Command(0x3D, "SoftRst")
 GET_ECHO = Command(0x53, "GetEcho")
+
+COMMANDS: dict[int, Command] = {
+    command.code: command
+    for command in (
+        GEN_IMG,
+        IMG_2_TZ,
+        MATCH,
+        SEARCH,
+        REG_MODEL,
+        STORE,
+        LOAD_CHAR,
+        UP_CHAR,
+        DOWN_CHAR,
+        UP_IMAGE,
+        DOWN_IMAGE,
+        DELET_CHAR,
+        EMPTY,
+        SET_SYS_PARA,
+        READ_SYS_PARA,
+        SET_PWD,
+        VFY_PWD,
+        GET_RANDOM_CODE,
+        SET_ADDER,
+        HI_SPEED_SEARCH,
+        TEMPLETE_NUM,
+        READ_INDEX_TABLE,
+        AURA_LED_CONFIG,
+        SOFT_RST,
+        GET_ECHO,
+    )
+}
+"""The whole table, by code."""
 
 
 class Confirmation(IntEnum):
@@ -69,6 +114,8 @@ class Confirmation(IntEnum):
     ECHO = 0x55
 
 
+OK_ONLY = frozenset({Confirmation.OK})
+
 POOR_PICTURE = frozenset(
     {
         Confirmation.IMAGE_FAILED,
@@ -79,6 +126,11 @@ POOR_PICTURE = frozenset(
 )
 """Codes after which the resident wipes, moistens or presses the finger again."""
 
+LOCKED = frozenset(
+    {Confirmation.WRONG_PASSWORD, Confirmation.WRONG_ADDRESS, Confirmation.PASSWORD_NEEDED}
+)
+"""Codes of a module that somebody gave a password or an address of its own."""
+
 
 def describe(code: int) -> str:
     """Return a confirmation code with its meaning, for logs: "13 wrong password"."""
@@ -87,61 +139,3 @@ def describe(code: int) -> str:
     except ValueError:
         meaning = "unknown code"
     return f"{code:02X} {meaning}"
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleParameters:
-    """The answer to ReadSysPara.
-
-    `status` bits: 0 busy, 1 match passed, 2 password ok, 3 image buffer valid. `capacity` is in
-    templates, `security_level` 1 to 5, `packet_bytes` the payload of a data packet, `baud` in
-    bit/s.
-    """
-
-    status: int
-    system_id: int
-    capacity: int
-    security_level: int
-    address: int
-    packet_bytes: int
-    baud: int
-
-    @classmethod
-    def decode(cls, data: bytes) -> ModuleParameters:
-        """Read the 16 bytes after the confirmation code.
-
-        Raises:
-            ValueError: not 16 bytes, or a packet length code or baud multiple that does not exist.
-        """
-        if len(data) != _PARAMETERS.size:
-            raise ValueError(f"{len(data)} parameter bytes, expected {_PARAMETERS.size}")
-        status, system_id, capacity, security_level, address, packet_code, baud_multiple = (
-            _PARAMETERS.unpack(data)
-        )
-        if packet_code > 3 or not 1 <= baud_multiple <= 12:
-            raise ValueError(f"packet length code {packet_code}, baud multiple {baud_multiple}")
-        return cls(
-            status=status,
-            system_id=system_id,
-            capacity=capacity,
-            security_level=security_level,
-            address=address,
-            packet_bytes=32 << packet_code,
-            baud=BAUD_UNIT * baud_multiple,
-        )
-
-
-def unpack_image(packed: bytes) -> Image:
-    """Return the uploaded image as (288, 256) uint8, read-only, 500 ppi.
-
-    Two pixels a byte, the high nibble is the left one; 16 levels are spread over 0 to 255 (value
-    x 17).
-
-    Raises:
-        ValueError: not 36 864 bytes.
-    """
-    if len(packed) != IMAGE_BYTES:
-        raise ValueError(f"image of {len(packed)} bytes, expected {IMAGE_BYTES}")
-    pairs = np.frombuffer(packed, np.uint8)
-    levels = np.stack((pairs >> 4, pairs & 0x0F), axis=1) * np.uint8(17)
-    return read_only(levels.reshape(IMAGE_HEIGHT, IMAGE_WIDTH))

@@ -1,12 +1,12 @@
 """`rekam doctor` and `rekam devices`: what works on this machine, and what to do where it does not.
 
-Each check is one line: what was looked at, what was found, and, when it is not well, what to do.
-Nothing is repaired silently.
+Each check is one line: what was looked at and what was found; when it is not well, one line says
+why and one what to do. Nothing is repaired silently. Technicians' output is in English, as that of
+every command; the screens of the desk speak Bahasa Indonesia.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,8 +15,7 @@ from pathlib import Path
 
 import typer
 
-from drivers.device import Device
-from drivers.errors import DeviceError
+from station.commands.device_check import check_devices
 from station.commands.findings import Finding, Health, bad
 from station.commands.machine_check import check_machine
 from station.commands.reporting import reason_of
@@ -44,7 +43,7 @@ def run(config: Path | None, as_json: bool) -> int:
 
 def list_devices(config: StationConfig, as_json: bool) -> int:
     """Connect every configured device and print who answered; 0 when all did."""
-    findings = _devices(config)
+    findings = check_devices(config)
     _print(findings, as_json)
     return 1 if any(finding.health is Health.BAD for finding in findings) else 0
 
@@ -68,7 +67,7 @@ def _configured(config: Path | None) -> Iterator[Finding]:
     yield from check_disk(loaded.station.data)
     yield from check_keys(loaded)
     yield from check_store(loaded)
-    yield from _devices(loaded)
+    yield from check_devices(loaded)
 
 
 def _print(findings: list[Finding], as_json: bool) -> None:
@@ -78,8 +77,9 @@ def _print(findings: list[Finding], as_json: bool) -> None:
     marks = {Health.GOOD: "✓ ok", Health.WARNING: "! warning", Health.BAD: "✗ bad"}
     for finding in findings:
         typer.echo(f"{marks[finding.health]:<10} {finding.name:<15} {finding.found}")
-        if finding.action:
-            typer.echo(f"{'':<26} {finding.action}")
+        for line in dict.fromkeys((finding.cause, finding.action)):
+            if line not in ("", finding.found):
+                typer.echo(f"{'':<26} {line}")
 
 
 def check_keys(config: StationConfig) -> Iterator[Finding]:
@@ -130,31 +130,3 @@ def _journal_key(data: Path) -> Finding:
     except OSError as error:
         return Finding("journal key", Health.BAD, reason_of(error), "Call the technician.")
     return Finding("journal key", Health.GOOD, "will be made at the first start")
-
-
-def _devices(config: StationConfig) -> list[Finding]:
-    from station.compose import build_devices
-
-    try:
-        devices = build_devices(config).by_role()
-    except StationError as error:
-        return [bad("devices", error)]
-    return asyncio.run(_test_all(devices))
-
-
-async def _test_all(devices: dict[str, Device]) -> list[Finding]:
-    return list(await asyncio.gather(*(_test(role, device) for role, device in devices.items())))
-
-
-async def _test(role: str, device: Device) -> Finding:
-    try:
-        info = await device.connect()
-        result = await device.self_test()
-    except DeviceError as error:
-        return bad(role, error)
-    finally:
-        await device.close()
-    facts = ", ".join(f"{name} {value}" for name, value in result.facts.items())
-    found = f"{info.model} {info.serial} ({info.driver}); {facts}"
-    health = Health.GOOD if result.passed else Health.BAD
-    return Finding(role, health, found, "" if result.passed else "The device's own test failed.")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import sqlite3
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from station.commands.findings import Finding, Health
+from station.commands.card_check import no_library, no_pyscard, no_service
+from station.commands.findings import Finding, Health, warning
+from station.commands.host import Host, this_host
+from station.commands.usb_check import taken_by_kernel_nfc
 
 
-def check_machine() -> Iterator[Finding]:
+def check_machine(host: Host | None = None) -> Iterator[Finding]:
     """Look at everything that does not depend on a configuration."""
     python = ".".join(map(str, sys.version_info[:3]))
     supported = (3, 11) <= sys.version_info[:2] <= (3, 12)
@@ -25,7 +27,7 @@ def check_machine() -> Iterator[Finding]:
     yield _own_packages()
     yield _opencv()
     yield _face_models()
-    yield _card_service()
+    yield from check_cards(host or this_host())
     owner_only = sqlite3.sqlite_version_info < (3, 51, 3)
     remark = "; safe here, where one connection owns the file" if owner_only else ""
     yield Finding("sqlite", Health.GOOD, sqlite3.sqlite_version + remark)
@@ -71,17 +73,15 @@ def _face_models() -> Finding:
     return Finding("face models", Health.GOOD, f"{len(files)} files, hashes as published")
 
 
-def _card_service() -> Finding:
-    library = ctypes.util.find_library("pcsclite")
-    try:
-        pyscard = version("pyscard")
-    except PackageNotFoundError:
-        return Finding(
-            "cards",
-            Health.WARNING,
-            "pyscard is not installed: only the simulated loopback reader works",
-            "Install gcc, python3-dev and libpcsclite-dev, then run `make setup` again.",
-        )
-    if library is None:
-        return Finding("cards", Health.WARNING, "no libpcsclite", "Install pcscd.")
-    return Finding("cards", Health.GOOD, f"pyscard {pyscard}, {library}")
+def check_cards(host: Host) -> Iterator[Finding]:
+    """What reading cards needs; a desk without a reader needs none of it, so that nothing is bad.
+
+    The socket is looked at with the reader: systemd starts pcscd when it is first asked.
+    """
+    missing = no_pyscard() or no_library() or no_service(host)
+    if missing is not None:
+        yield warning("cards", missing)
+    else:
+        yield Finding("cards", Health.GOOD, f"pyscard {version('pyscard')}, pcscd installed")
+    if (taken := taken_by_kernel_nfc(host)) is not None:
+        yield warning("cards", taken)

@@ -1,4 +1,4 @@
-"""`rekam system-files DIR`: the files that the operating system needs, laid out below DIR as below /.
+"""`rekam system-files DIR`: what the operating system needs, laid out below DIR as below /.
 
 udev rules, the unit of the desk, its user, the kernel module that must stay away, the right to use
 card readers. `station/system` mirrors the places where they belong. A file that is there with other
@@ -25,6 +25,7 @@ AFTERWARDS = (
     "systemctl enable --now rekam@tty1",
 )
 """What makes the system read the files; run by the technician, as root."""
+READABLE_BY_ALL = 0o644
 HIDDEN_FROM_UNIT = ("/home/", "/root/")
 """The unit has ProtectHome=yes."""
 
@@ -34,7 +35,7 @@ class Written(StrEnum):
 
     NEW = "new"
     SAME = "same"
-    KEPT = "kept, ours is beside it as .new"
+    KEPT = "kept"
 
 
 def contents(scripts: str | None = None) -> dict[PurePosixPath, bytes]:
@@ -52,15 +53,13 @@ def write(folder: Path, scripts: str | None = None) -> dict[PurePosixPath, Writt
     Raises:
         OSError: a folder cannot be made or a file cannot be written.
     """
-    return {
-        path: _write_one(folder / path, content) for path, content in contents(scripts).items()
-    }
+    return {path: _write_one(folder / path, content) for path, content in contents(scripts).items()}
 
 
 def run(folder: Path) -> int:
     """Write the files and say what has to happen next."""
     for path, written in write(folder).items():
-        typer.echo(f"{written.name.lower():<5} {folder / path}")
+        typer.echo(f"{written:<5} {folder / path}")
         if written is Written.KEPT:
             typer.echo(f"      differs from ours, which is beside it: {path.name}.new")
     scripts = sysconfig.get_path("scripts")
@@ -82,10 +81,11 @@ def _walk(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixP
 
 def _write_one(path: Path, content: bytes) -> Written:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.write_bytes(content)
-        return Written.NEW
-    if path.read_bytes() == content:
-        return Written.SAME
-    path.with_name(f"{path.name}.new").write_bytes(content)
-    return Written.KEPT
+    written, target = Written.NEW, path
+    if path.exists():
+        if path.read_bytes() == content:
+            return Written.SAME
+        written, target = Written.KEPT, path.with_name(f"{path.name}.new")
+    target.write_bytes(content)
+    target.chmod(READABLE_BY_ALL)  # the readers are other users, whatever the mask of this shell
+    return written

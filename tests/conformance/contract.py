@@ -7,8 +7,10 @@ hardware: it can be pulled out, plugged in again, and made to hold its tongue.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -29,7 +31,7 @@ from drivers.api import (
     SlapRequest,
     State,
 )
-from drivers.device import DeviceSettings
+from drivers.device import FAILED_CHECKS_BEFORE_LOST, DeviceSettings
 from drivers.errors import (
     Cancelled,
     CardLost,
@@ -40,8 +42,12 @@ from drivers.errors import (
     NotConnected,
     Unsupported,
 )
+from drivers.health import Health
 from drivers.values import Capture
 from drivers.worker import THREAD_PREFIX
+
+CHECK_S = 1.0
+"""How long one look at an idle device may take."""
 
 
 class Rig(Protocol):
@@ -74,6 +80,9 @@ def broken_listener(device: Device, state: State) -> None:
 
 class DeviceContract:
     """Life cycle, identity and events; the same for every kind of device."""
+
+    check_sees_silence = True
+    """Whether `hush` silences what `connect` and `check` ask; at a reader it silences the card."""
 
     @pytest.fixture
     def rig(self) -> Rig:
@@ -195,6 +204,23 @@ class DeviceContract:
         await device.connect()
         await device.close()
 
+    async def test_silent_hardware_is_no_connection(self, rig: Rig) -> None:
+        device = rig.device()
+        rig.hush()
+        started = time.monotonic()
+        if not self.check_sees_silence:
+            await device.connect(timeout=3.0)
+            await device.close()
+            rig.speak()
+            return
+        with pytest.raises(DeviceError):
+            await device.connect(timeout=1.0)
+        assert time.monotonic() - started < 1.0 + device.grace + 1.0
+        assert device.state is State.CLOSED
+        rig.speak()
+        await device.connect()
+        await device.close()
+
     async def test_silence_ends_in_an_error_in_time(self, rig: Rig) -> None:
         async with rig.device() as device:
             rig.hush()
@@ -261,6 +287,123 @@ class DeviceContract:
             rig.speak()
             told = [entry for entry in device.recorder.dump() if "state" not in entry.text]
             assert told, "nothing of the wire was kept"
+
+    async def test_check_of_a_healthy_device_changes_nothing(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            seen: list[State] = []
+            device.subscribe(lambda _, state: seen.append(state))
+            before = counters(device)
+            for _ in range(3):
+                await device.check()
+            assert device.state is State.READY
+            assert seen == []
+            assert counters(device) == before
+            await self.use(device)
+
+    async def test_check_notices_an_unplugged_device(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.unplug()
+            started = time.monotonic()
+            failures = await check_until_lost(device)
+            assert time.monotonic() - started < FAILED_CHECKS_BEFORE_LOST * CHECK_S + 1.0
+            assert 1 <= failures <= FAILED_CHECKS_BEFORE_LOST
+            assert device.state is State.LOST
+            assert device.health.losses == 1
+            rig.plug()
+            await device.connect()
+            await self.use(device)
+
+    async def test_check_notices_a_silent_device(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.hush()
+            if not self.check_sees_silence:
+                await device.check()
+                assert device.state is State.READY
+                rig.speak()
+                return
+            failures = await check_until_lost(device)
+            rig.speak()
+            assert 1 <= failures <= FAILED_CHECKS_BEFORE_LOST
+            assert device.state is State.LOST
+            await device.connect()
+            await self.use(device)
+
+    async def test_verb_during_a_check_is_not_refused(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.hush()
+            checking = asyncio.create_task(device.check(timeout=10.0))
+            await asyncio.sleep(0.05)
+            rig.speak()
+            await self.use(device)
+            await checking
+            assert device.state is State.READY
+
+    async def test_health_counts_what_happened(self, rig: Rig) -> None:
+        device = rig.device()
+        rig.unplug()
+        with pytest.raises(ConnectFailed):
+            await device.connect(timeout=3.0)
+        assert device.health.refusals == 1
+        rig.plug()
+        async with device:
+            await self.use(device)
+            health = device.health
+            assert (health.connections, health.losses, health.failures) == (1, 0, 0)
+            assert health.verbs >= 1
+            assert health.ready_s > 0
+            rig.unplug()
+            with pytest.raises(DeviceError) as caught:
+                await self.use(device, timeout=3.0)
+            health = device.health
+            assert (health.losses, health.last_code) == (1, caught.value.code)
+            assert health.failures >= 1
+            assert health.last_failed_at is not None
+            rig.plug()
+            await device.connect()
+            assert device.health.connections == 2
+
+    async def test_reset_gives_a_ready_device_whatever_it_was_doing(self, rig: Rig) -> None:
+        device = rig.device()
+        first = await device.reset()
+        rig.hush()
+        running = asyncio.create_task(self.use(device, timeout=30.0))
+        await asyncio.sleep(0.05)
+        resetting = asyncio.create_task(device.reset())
+        await asyncio.sleep(0)
+        rig.speak()
+        assert await resetting == first
+        with contextlib.suppress(DeviceError):  # cancelled, or answered at the last moment
+            await asyncio.wait_for(running, CHECK_S)
+        assert device.state is State.READY
+        await self.use(device)
+        await device.close()
+
+    async def test_reset_brings_a_lost_device_back(self, rig: Rig) -> None:
+        async with rig.device() as device:
+            rig.unplug()
+            with pytest.raises(DeviceError):
+                await self.use(device, timeout=3.0)
+            rig.plug()
+            await device.reset()
+            await self.use(device)
+
+
+async def check_until_lost(device: Device) -> int:
+    """Look at the idle device again and again; return how many looks failed."""
+    failures = 0
+    deadline = time.monotonic() + 5.0
+    while device.state is State.READY and time.monotonic() < deadline:
+        try:
+            await device.check(timeout=CHECK_S)
+        except DeviceError:
+            failures += 1
+        await asyncio.sleep(0.02)
+    return failures
+
+
+def counters(device: Device) -> Health:
+    """What was counted, without the time that passes anyway."""
+    return replace(device.health, ready_s=0.0)
 
 
 def assert_honest(capture: Capture, device: Device) -> None:
@@ -394,6 +537,8 @@ async def exchange_card_inside_a_session(device: CardReader, rig: CardRig) -> No
 
 class CardReaderContract(DeviceContract):
     """Cards come, go and are exchanged."""
+
+    check_sees_silence = False
 
     @pytest.fixture
     def rig(self) -> CardRig:

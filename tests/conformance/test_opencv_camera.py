@@ -1,4 +1,4 @@
-"""The OpenCV camera against a simulated network camera."""
+"""The OpenCV face camera against a simulated network camera, over HTTP and over RTSP."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from collections.abc import Iterator
 import pytest
 
 from drivers.camera.opencv import OpenCvCamera
-from drivers.camera.settings import OpenCvSettings
+from simulators.camera_faults import CameraFault
 from simulators.stream_camera import StreamCamera
 from tests.conformance.contract import FaceCameraContract
-from tests.protocol.camera_scenes import NumberedScene
+from tests.protocol.camera_scenes import FAST, NumberedScene, face_driver
 
 
 class StreamRig:
     """A network camera with a cable that can be pulled."""
 
-    def __init__(self, camera: StreamCamera) -> None:
+    def __init__(self, camera: StreamCamera, source: str) -> None:
         self._camera = camera
+        self._source = source
 
     def device(self, **changes: object) -> OpenCvCamera:
-        values: dict[str, object] = {
-            "source": self._camera.url,
-            "serial": "SIM-7",
-            # short, so that the suite is fast; the default values are tested elsewhere
-            "open_timeout_s": 0.4,
-            "read_timeout_s": 0.2,
-        }
-        return OpenCvCamera("face", OpenCvSettings.model_validate(values | changes))
+        return face_driver(self._camera, **({"source": self._source} | FAST | changes))
 
     def unplug(self) -> None:
-        self._camera.stop()
+        self._camera.faults.inject(CameraFault.UNPLUG)
 
     def plug(self) -> None:
-        self._camera.start()
+        self._camera.faults.clear(CameraFault.UNPLUG)
 
     def hush(self) -> None:
-        self._camera.set_faults(stalled=True)
+        self._camera.faults.inject(CameraFault.STALLED)
 
     def speak(self) -> None:
-        self._camera.set_faults(stalled=False)
+        self._camera.faults.clear(CameraFault.STALLED)
 
 
 class TestOpenCvCamera(FaceCameraContract):
     @pytest.fixture
     def rig(self) -> Iterator[StreamRig]:
         with StreamCamera(NumberedScene(), fps=60) as camera:
-            yield StreamRig(camera)
+            yield StreamRig(camera, camera.url)
+
+
+class TestOpenCvCameraOverRtsp(FaceCameraContract):
+    @pytest.fixture
+    def rig(self) -> Iterator[StreamRig]:
+        with StreamCamera(NumberedScene(), fps=60, rtsp=True) as camera:
+            yield StreamRig(camera, camera.rtsp_url)

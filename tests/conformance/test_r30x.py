@@ -8,7 +8,8 @@ import pytest
 
 from drivers.api import Device, Finger, FingerRequest, Image
 from drivers.serial.r30x import R30xScanner, R30xSettings
-from simulators.serial_module import R30xModule, SerialFault
+from simulators.serial_faults import SerialFault
+from simulators.serial_module import R30xModule
 from tests.conformance.contract import FingerprintScannerContract
 
 
@@ -36,10 +37,10 @@ class R30xRig:
         self._module.start()
 
     def hush(self) -> None:
-        self._module.faults.add(SerialFault.SILENT)
+        self._module.faults.inject(SerialFault.SILENT)
 
     def speak(self) -> None:
-        self._module.faults.discard(SerialFault.SILENT)
+        self._module.faults.clear(SerialFault.SILENT)
 
 
 class TestR30xScanner(FingerprintScannerContract):

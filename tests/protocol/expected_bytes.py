@@ -21,6 +21,11 @@ class ScriptedPort:
         self._clock = clock
         self._sent = b""
         self._unread = b""
+        self.baudrate = 57600
+
+    @property
+    def out_waiting(self) -> int:
+        return 0
 
     @property
     def in_waiting(self) -> int:

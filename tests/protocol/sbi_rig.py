@@ -16,7 +16,7 @@ from drivers.sbi.protocol import SLAP_ORDER
 from drivers.sbi.scanner import SbiScanner
 from drivers.sbi.settings import SbiSettings
 from drivers.values import Image
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi import SbiServer
 from simulators.sbi_pki import CHIP_ROOT_FILE
 
@@ -110,7 +110,7 @@ class SbiDesk:
         self.server.start()
 
     def hush(self) -> None:
-        self.server.faults.add(Fault.HANG)
+        self.server.faults.add(SbiFault.HANG)
 
     def speak(self) -> None:
-        self.server.faults.discard(Fault.HANG)
+        self.server.faults.discard(SbiFault.HANG)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.api import CardIdentity, CardSession
+from drivers.api import CardChannel
 from drivers.card import tlv
 from drivers.card.apdu import CHUNK_BYTES, ApduChannel, CardAnswer
 from drivers.card.profiles import ktpel, open_lds
-from drivers.clock import FastClock
-from drivers.errors import CardUnreadable, DeviceError, DeviceTimeout
+from drivers.errors import CardUnreadable, DeviceError
 from simulators.card import CardContent, KtpelCard, from_person, specimen
 from tests.protocol.card_scene import ANDI
 
@@ -23,13 +23,20 @@ Answer = Callable[[bytes], bytes]
 STATUS_WORDS = (0x9000, 0x6282, 0x6102, 0x6C02, 0x6A82)
 
 
-def channel_to(answer: Answer, clock: FastClock | None = None) -> ApduChannel:
-    async def send(apdu: bytes, timeout: float) -> bytes:
-        assert timeout > 0
-        return answer(apdu)
+@dataclass
+class FakeChannel:
+    """A channel to a card that is a function."""
 
-    session = CardSession(CardIdentity(b"\x3b\x00", b"\x04" * 7, 1), send)
-    return ApduChannel(session, "reader", clock or FastClock(), timeout=10.0)
+    answer: Answer
+    device: str = "reader"
+    access_module: CardChannel | None = None
+
+    def transmit(self, apdu: bytes) -> bytes:
+        return self.answer(apdu)
+
+
+def channel_to(answer: Answer) -> ApduChannel:
+    return ApduChannel(FakeChannel(answer))
 
 
 def scripted(*answers: str) -> tuple[ApduChannel, list[str]]:
@@ -45,7 +52,7 @@ def scripted(*answers: str) -> tuple[ApduChannel, list[str]]:
 
 
 @pytest.mark.parametrize("size", [1, 247, 248, 249, 6144])
-async def test_photo_is_read_in_chunks_of_every_size(size: int) -> None:
+def test_photo_is_read_in_chunks_of_every_size(size: int) -> None:
     photo = (bytes(range(256)) * 24)[:size]
     card = KtpelCard(CardContent(ANDI.card_uid, ANDI.text, photo))
     lengths: list[int] = []
@@ -55,17 +62,17 @@ async def test_photo_is_read_in_chunks_of_every_size(size: int) -> None:
             lengths.append(apdu[4])
         return card.apdu(apdu)
 
-    content = await ktpel.read_free_content(channel_to(answer))
+    content = ktpel.read_free_content(channel_to(answer))
     assert content is not None
     assert content.photo == photo
     assert len(content.card_control) == 51
     assert max(lengths) <= CHUNK_BYTES
 
 
-async def test_short_card_control_is_read_to_the_end_of_its_file() -> None:
+def test_short_card_control_is_read_to_the_end_of_its_file() -> None:
     control = "001D" + "AB" * 29
     channel, sent = scripted("9000", "9000", "00019000", "FF9000", "9000", control + "6282")
-    content = await ktpel.read_free_content(channel)
+    content = ktpel.read_free_content(channel)
     assert content is not None
     assert content.card_control == bytes.fromhex("AB" * 29)
     assert sent == [
@@ -74,65 +81,51 @@ async def test_short_card_control_is_read_to_the_end_of_its_file() -> None:
     ]
 
 
-async def test_more_data_are_fetched_and_a_wrong_length_is_mended_once() -> None:
+def test_more_data_are_fetched_and_a_wrong_length_is_mended_once() -> None:
     channel, sent = scripted("6104", "010203046102", "05069000")
-    response = await channel.send(bytes.fromhex("00CA000000"))
+    response = channel.send(bytes.fromhex("00CA000000"))
     assert (response.data, response.status) == (bytes(range(1, 7)), 0x9000)
     assert sent == ["00CA000000", "00C0000004", "00C0000002"]
 
     channel, sent = scripted("6C02", "6C02")
-    assert (await channel.send(bytes.fromhex("00B0000004"))).status == 0x6C02
+    assert (channel.send(bytes.fromhex("00B0000004"))).status == 0x6C02
     assert sent == ["00B0000004", "00B0000002"]
 
 
-async def test_a_card_that_never_stops_announcing_is_unreadable() -> None:
+def test_a_card_that_never_stops_announcing_is_unreadable() -> None:
     with pytest.raises(CardUnreadable):
-        await channel_to(lambda _: b"\x00\x61\xff").send(bytes.fromhex("00CA000000"))
+        channel_to(lambda _: b"\x00\x61\xff").send(bytes.fromhex("00CA000000"))
 
 
 @pytest.mark.parametrize("length", ["0000", "2001", "FFFF"])
-async def test_impossible_file_lengths_are_refused(length: str) -> None:
+def test_impossible_file_lengths_are_refused(length: str) -> None:
     channel, sent = scripted(length + "9000")
     with pytest.raises(CardUnreadable):
-        await channel.read_file()
+        channel.read_file()
     assert len(sent) == 1
 
 
 @pytest.mark.parametrize("answer", ["0102039000", "0102036282", "01020304059000"])
-async def test_a_chunk_of_another_size_is_refused(answer: str) -> None:
+def test_a_chunk_of_another_size_is_refused(answer: str) -> None:
     channel, _ = scripted("00049000", answer)
     with pytest.raises(CardUnreadable):
-        await channel.read_file()
+        channel.read_file()
 
 
-async def test_refusals_keep_their_status() -> None:
+def test_refusals_keep_their_status() -> None:
     channel = channel_to(KtpelCard(specimen()).apdu)
-    await channel.select_file(ktpel.DEDICATED_FILE)
-    await channel.select_file(0x6FF1)
+    channel.select_file(ktpel.DEDICATED_FILE)
+    channel.select_file(0x6FF1)
     with pytest.raises(CardAnswer) as caught:
-        await channel.read_file()
+        channel.read_file()
     assert caught.value.status == 0x6982
     assert caught.value.device_code == "6982"
 
 
-async def test_a_card_without_our_directory_is_no_ktpel() -> None:
+def test_a_card_without_our_directory_is_no_ktpel() -> None:
     channel = channel_to(lambda _: b"\x6a\x82")
-    assert await ktpel.read_free_content(channel) is None
-    assert await open_lds.read_biodata(channel) is None
-
-
-async def test_the_deadline_holds_for_the_whole_reading() -> None:
-    clock = FastClock()
-
-    def slow(apdu: bytes) -> bytes:
-        clock._now += 4.0
-        return b"\x90\x00"
-
-    channel = channel_to(slow, clock)
-    for _ in range(3):
-        await channel.select_file(ktpel.DEDICATED_FILE)
-    with pytest.raises(DeviceTimeout):
-        await channel.select_file(ktpel.PHOTO)
+    assert ktpel.read_free_content(channel) is None
+    assert open_lds.read_biodata(channel) is None
 
 
 @pytest.mark.parametrize(
@@ -146,19 +139,19 @@ async def test_the_deadline_holds_for_the_whole_reading() -> None:
     ],
     ids=["other label", "no label", "no text", "one field", "cut off"],
 )
-async def test_a_test_card_must_be_labelled_and_whole(content: bytes) -> None:
+def test_a_test_card_must_be_labelled_and_whole(content: bytes) -> None:
     card = KtpelCard(from_person(ANDI))
     card._test_application = {
         open_lds.EF_COM: open_lds.build_common(),
         open_lds.DG13: tlv.build(open_lds.TAG_DG13, content),
     }
     with pytest.raises(CardUnreadable):
-        await open_lds.read_biodata(channel_to(card.apdu))
+        open_lds.read_biodata(channel_to(card.apdu))
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=256), st.sampled_from(STATUS_WORDS))))
-async def test_any_answers_end_in_content_or_in_a_device_error(
+def test_any_answers_end_in_content_or_in_a_device_error(
     answers: list[tuple[bytes, int]],
 ) -> None:
     coming = [data + status.to_bytes(2, "big") for data, status in answers]
@@ -172,5 +165,5 @@ async def test_any_answers_end_in_content_or_in_a_device_error(
     channel = channel_to(answer)
     for read in (ktpel.read_free_content, open_lds.read_biodata):
         with contextlib.suppress(DeviceError):
-            await read(channel)
+            read(channel)
     assert asked <= len(answers) + 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.card.pcsc import ERRORS, error_of, match_reader
+from drivers.card.pcsc_results import ERRORS, error_of, match_reader
 from drivers.errors import (
     CardLost,
     CardUnreadable,

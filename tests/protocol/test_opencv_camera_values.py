@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.camera.environment import ENVIRONMENT
-from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg, sharpness
+from drivers.camera.inspection import sharpness
+from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg
 from drivers.camera.opencv import OpenCvCamera
 from drivers.camera.settings import OpenCvSettings
 from drivers.camera.source import _v4l_properties

@@ -13,20 +13,30 @@ from drivers.errors import (
     DeviceRefused,
     DeviceTimeout,
     Disconnected,
+    ModuleLocked,
     ProtocolError,
+    Unsupported,
 )
 from drivers.recorder import FlightRecorder
 from drivers.serial.commands import (
+    DOWN_CHAR,
     GEN_IMG,
     GET_ECHO,
+    MATCH,
+    OK_ONLY,
     READ_SYS_PARA,
+    SET_ADDER,
+    SET_PWD,
     TEMPLETE_NUM,
+    UP_CHAR,
     UP_IMAGE,
     VFY_PWD,
+    Command,
     Confirmation,
 )
-from drivers.serial.link import OK_ONLY, Port, R30xLink
+from drivers.serial.link import R30xLink
 from drivers.serial.packet import Packet, PacketKind
+from drivers.serial.port import Port
 from tests.protocol.expected_bytes import ScriptedPort, expected_bytes
 
 VERIFY = bytes.fromhex("EF01FFFFFFFF01000713000000 00001B")
@@ -34,11 +44,15 @@ PARAMETERS = bytes.fromhex("EF01FFFFFFFF010003 0F0013")
 LOOK = bytes.fromhex("EF01FFFFFFFF010003 010005")
 UPLOAD = bytes.fromhex("EF01FFFFFFFF010003 0A000E")
 COUNT = bytes.fromhex("EF01FFFFFFFF010003 1D0021")
+TEMPLATE = bytes.fromhex("EF01FFFFFFFF010004 0801000E")
+MATCHED = bytes.fromhex("EF01FFFFFFFF010003 030007")
 ECHO = bytes.fromhex("EF01FFFFFFFF010003 530057")
 
 OK = bytes.fromhex("EF01FFFFFFFF070003 00000A")
 NOT_RECEIVED = bytes.fromhex("EF01FFFFFFFF070003 01000B")
 NO_FINGER = bytes.fromhex("EF01FFFFFFFF070003 02000C")
+DIFFERENT = bytes.fromhex("EF01FFFFFFFF070005 0800000014")
+SETTINGS = bytes.fromhex("EF01FFFFFFFF070013 00 0000000900C80003FFFFFFFF00020006 04F2")
 SEVEN_TEMPLATES = bytes.fromhex("EF01FFFFFFFF070005 0000070013")
 
 CONTENT = bytes(range(256)) + b"last"
@@ -169,7 +183,8 @@ def test_cancellation_ends_the_wait() -> None:
 
 def test_nothing_is_sent_after_a_timeout_until_the_line_is_silent() -> None:
     clock = FastClock()
-    port = ScriptedPort([(LOOK, b""), (COUNT, SEVEN_TEMPLATES)], clock)
+    pairs = [(LOOK, b""), (PARAMETERS, SETTINGS), (COUNT, SEVEN_TEMPLATES)]
+    port = ScriptedPort(pairs, clock)
     desk = Desk(port, clock)
     with pytest.raises(DeviceTimeout):
         desk.link.exchange(GEN_IMG, desk.call())
@@ -178,6 +193,101 @@ def test_nothing_is_sent_after_a_timeout_until_the_line_is_silent() -> None:
     assert desk.link.exchange(TEMPLETE_NUM, desk.call())[1] == b"\x00\x07"
     assert clock.monotonic() - before >= 0.2
     port.assert_used_up()
+
+
+def test_a_late_answer_is_never_taken_for_the_answer_to_another_command() -> None:
+    clock = FastClock()
+    # the 00 of the forgotten Match comes in when the link already asks for something else
+    pairs = [(MATCHED, b""), (PARAMETERS, OK + SETTINGS), (MATCHED, DIFFERENT)]
+    with expected_bytes(pairs, clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(DeviceTimeout):
+            desk.link.exchange(MATCH, desk.call())
+        accept = OK_ONLY | {Confirmation.NO_MATCH}
+        assert desk.link.exchange(MATCH, desk.call(), accept=accept)[0] is Confirmation.NO_MATCH
+
+
+def test_the_question_that_brings_both_into_step_is_none_that_is_owed() -> None:
+    clock = FastClock()
+    pairs = [(PARAMETERS, b""), (COUNT, SETTINGS + SEVEN_TEMPLATES), (LOOK, NO_FINGER)]
+    with expected_bytes(pairs, clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(DeviceTimeout):
+            desk.link.exchange(READ_SYS_PARA, desk.call())
+        looking = OK_ONLY | {Confirmation.NO_FINGER}
+        assert desk.link.exchange(GEN_IMG, desk.call(), accept=looking)[0] is Confirmation.NO_FINGER
+
+
+def test_an_answer_of_another_length_is_owed_the_right_one() -> None:
+    clock = FastClock()
+    pairs = [(COUNT, OK), (PARAMETERS, SEVEN_TEMPLATES + SETTINGS), (COUNT, SEVEN_TEMPLATES)]
+    with expected_bytes(pairs, clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(ProtocolError, match="0 parameter bytes, expected 2"):
+            desk.link.exchange(TEMPLETE_NUM, desk.call())
+        assert desk.link.exchange(TEMPLETE_NUM, desk.call())[1] == b"\x00\x07"
+
+
+def test_a_module_that_got_a_password_meanwhile_says_so() -> None:
+    clock = FastClock()
+    with expected_bytes([(LOOK, b""), (PARAMETERS, acknowledge(0x21))], clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(DeviceTimeout):
+            desk.link.exchange(GEN_IMG, desk.call())
+        with pytest.raises(ModuleLocked):
+            desk.link.exchange(GEN_IMG, desk.call())
+
+
+@pytest.mark.parametrize("command", [SET_PWD, SET_ADDER])
+def test_what_makes_a_module_look_dead_is_never_sent(command: Command) -> None:
+    clock = FastClock()
+    with expected_bytes([], clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(Unsupported, match=command.name):
+            desk.link.exchange(command, desk.call(), arguments=bytes(4))
+
+
+def test_arguments_of_another_size_are_refused() -> None:
+    clock = FastClock()
+    with expected_bytes([], clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(ValueError, match="VfyPwd takes 4"):
+            desk.link.exchange(VFY_PWD, desk.call(), arguments=bytes(3))
+
+
+def test_a_repeated_acknowledge_before_the_data_is_no_data() -> None:
+    clock = FastClock()
+    reply = OK + OK + data_phase(CONTENT[:128], CONTENT[128:])
+    with expected_bytes([(UPLOAD, reply)], clock) as port:
+        desk = Desk(port, clock)
+        assert desk.link.fetch(UP_IMAGE, desk.call(), size=260)[1] == CONTENT
+
+
+def test_a_data_phase_of_unknown_size_ends_with_its_last_packet() -> None:
+    clock = FastClock()
+    reply = OK + data_phase(*[bytes(128)] * 6)
+    with expected_bytes([(TEMPLATE, reply)], clock) as port:
+        desk = Desk(port, clock)
+        assert len(desk.link.fetch(UP_CHAR, desk.call(), arguments=b"\x01")[1]) == 768
+
+
+def test_a_data_phase_that_never_ends_is_stopped() -> None:
+    clock = FastClock()
+    reply = OK + Packet(PacketKind.DATA, bytes(256)).encode() * 33
+    with expected_bytes([(TEMPLATE, reply)] * 2, clock) as port:
+        desk = Desk(port, clock)
+        with pytest.raises(ProtocolError, match="8448 bytes"):
+            desk.link.fetch(UP_CHAR, desk.call(), arguments=b"\x01")
+        port.read(1 << 16)
+
+
+def test_delivered_data_are_cut_to_the_packets_of_the_module() -> None:
+    clock = FastClock()
+    command = Packet(PacketKind.COMMAND, b"\x09\x01").encode()
+    packets = data_phase(CONTENT[:64], CONTENT[64:128], CONTENT[128:192], CONTENT[192:256], b"last")
+    with expected_bytes([(command, OK), (packets, b"")], clock) as port:
+        desk = Desk(port, clock)
+        desk.link.deliver(DOWN_CHAR, desk.call(), CONTENT, 64, b"\x01")
 
 
 def test_a_line_that_is_never_silent_ends_at_the_deadline() -> None:
@@ -207,7 +317,7 @@ def test_a_data_phase_is_put_together() -> None:
     reply = OK + data_phase(CONTENT[:128], CONTENT[128:256], CONTENT[256:])
     with expected_bytes([(UPLOAD, reply)], clock) as port:
         desk = Desk(port, clock)
-        assert desk.link.fetch(UP_IMAGE, 260, desk.call()) == (Confirmation.OK, CONTENT)
+        assert desk.link.fetch(UP_IMAGE, desk.call(), size=260) == (Confirmation.OK, CONTENT)
         assert "sha256" in str(desk.recorder.dump()[-1])
 
 
@@ -230,7 +340,7 @@ def test_a_broken_data_phase_repeats_the_command(broken: bytes) -> None:
     good = data_phase(CONTENT[:128], CONTENT[128:])
     with expected_bytes([(UPLOAD, OK + broken), (UPLOAD, OK + good)], clock) as port:
         desk = Desk(port, clock)
-        assert desk.link.fetch(UP_IMAGE, 260, desk.call())[1] == CONTENT
+        assert desk.link.fetch(UP_IMAGE, desk.call(), size=260)[1] == CONTENT
         assert any("repeated" in entry.text for entry in desk.recorder.dump())
 
 
@@ -240,7 +350,7 @@ def test_a_data_phase_that_breaks_twice_is_an_error() -> None:
     with expected_bytes([(UPLOAD, half)] * 2, clock) as port:
         desk = Desk(port, clock)
         with pytest.raises(ProtocolError, match="128 bytes, expected 260"):
-            desk.link.fetch(UP_IMAGE, 260, desk.call())
+            desk.link.fetch(UP_IMAGE, desk.call(), size=260)
 
 
 def test_a_refused_upload_has_no_data_phase() -> None:
@@ -248,7 +358,7 @@ def test_a_refused_upload_has_no_data_phase() -> None:
     accept = OK_ONLY | {Confirmation.NO_VALID_IMAGE}
     with expected_bytes([(UPLOAD, acknowledge(0x15))], clock) as port:
         desk = Desk(port, clock)
-        answer = desk.link.fetch(UP_IMAGE, 260, desk.call(), accept=accept)
+        answer = desk.link.fetch(UP_IMAGE, desk.call(), size=260, accept=accept)
         assert answer == (Confirmation.NO_VALID_IMAGE, b"")
 
 
@@ -299,7 +409,7 @@ def test_whatever_the_module_says_is_an_answer_or_a_device_error(reply: bytes) -
     clock = FastClock()
     desk = Desk(ScriptedPort([(UPLOAD, reply)] * 4, clock), clock)
     try:
-        code, data = desk.link.fetch(UP_IMAGE, 260, desk.call())
+        code, data = desk.link.fetch(UP_IMAGE, desk.call(), size=260)
     except (ProtocolError, DeviceTimeout, DeviceRefused):
         return
     assert code is Confirmation.OK

@@ -5,14 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.serial.commands import (
-    IMAGE_BYTES,
-    ModuleParameters,
-    describe,
-    unpack_image,
-)
+from drivers.serial.commands import describe
 from drivers.serial.packet import DamagedPacket, Packet, PacketDecoder, PacketKind
-from simulators.serial_module import pack_image
+from drivers.serial.parameters import ModuleParameters
+from drivers.serial.picture import IMAGE_BYTES, pack_image, unpack_image
 
 KIND = PacketKind
 DATASHEET = [

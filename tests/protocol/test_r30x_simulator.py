@@ -111,7 +111,7 @@ def test_power_loss_empties_the_image_buffer(module: R30xModule) -> None:
 def test_a_paced_module_keeps_the_speed_of_the_line(sensor: Sensor) -> None:
     with (
         R30xModule(sensor, paced=True) as module,
-        serial.Serial(module.path, timeout=1.0) as port,
+        serial.Serial(module.path, 57600, timeout=1.0) as port,
     ):
         port.write(Packet(PacketKind.COMMAND, b"\x01").encode())
         port.read(12)
@@ -123,7 +123,7 @@ def test_a_paced_module_keeps_the_speed_of_the_line(sensor: Sensor) -> None:
 
 def test_unplugging_ends_a_paced_upload_at_once(sensor: Sensor) -> None:
     module = R30xModule(sensor, paced=True)
-    with module, serial.Serial(module.path, timeout=1.0) as port:
+    with module, serial.Serial(module.path, 57600, timeout=1.0) as port:
         port.write(Packet(PacketKind.COMMAND, b"\x01").encode())
         port.read(12)
         port.write(Packet(PacketKind.COMMAND, b"\x0a").encode())
@@ -134,7 +134,7 @@ def test_unplugging_ends_a_paced_upload_at_once(sensor: Sensor) -> None:
 
 
 def test_unplugging_ends_an_upload_that_nobody_reads(module: R30xModule) -> None:
-    with serial.Serial(module.path, timeout=1.0) as port:
+    with serial.Serial(module.path, 57600, timeout=1.0) as port:
         port.write(Packet(PacketKind.COMMAND, b"\x01").encode())
         port.read(12)
         port.write(Packet(PacketKind.COMMAND, b"\x0a").encode())

@@ -17,7 +17,7 @@ from drivers.sbi.discovery import Found, callback_port, discover, open_ports
 from drivers.sbi.protocol import PORTS, BioType, Status
 from drivers.sbi.settings import SbiSettings
 from drivers.sbi.trust import Check, CheckFailed, DigitalId
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi import NoPortFree, SbiServer
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
@@ -62,7 +62,7 @@ async def test_silent_service_does_not_stop_the_search(
 ) -> None:
     monkeypatch.setattr("drivers.sbi.discovery.SERVICE_LIMIT_S", 0.2)
     with SbiServer(SmallScene(), serials="SILENT") as silent:
-        silent.faults.add(Fault.HANG)
+        silent.faults.add(SbiFault.HANG)
         async with desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1") as scanner:
             assert scanner.state is State.READY
 

@@ -23,40 +23,40 @@ from drivers.errors import (
     ProtocolError,
     Untrusted,
 )
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi import SbiServer
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 RIGHT = SlapRequest(Slap.RIGHT_FOUR)
 
 LIES = {
-    Fault.WRONG_HASH: "hash-chain",
-    Fault.FOREIGN_ROOT: "certificate",
-    Fault.EXPIRED_CERTIFICATE: "certificate",
-    Fault.WEAK_ALGORITHM: "signature",
-    Fault.TAMPERED: "signature",
-    Fault.FOREIGN_DEVICE: "device-identity",
-    Fault.FOREIGN_TRANSACTION: "transaction",
-    Fault.STALE_TIME: "timestamp",
-    Fault.WRONG_ENVIRONMENT: "environment",
-    Fault.WRONG_PURPOSE: "purpose",
-    Fault.WRONG_SPEC_VERSION: "spec-version",
-    Fault.MISSING_FINGER: "positions",
-    Fault.EXTRA_FINGER: "positions",
-    Fault.SAME_FINGER_TWICE: "positions",
-    Fault.SWAPPED_HAND: "record-position",
-    Fault.IMPOSSIBLE_SCORE: "score",
-    Fault.BROKEN_RECORD: "record",
-    Fault.LOSSY_IMAGE: "compression",
-    Fault.LOW_RESOLUTION: "resolution",
-    Fault.WRONG_SIZE: "image",
+    SbiFault.WRONG_HASH: "hash-chain",
+    SbiFault.FOREIGN_ROOT: "certificate",
+    SbiFault.EXPIRED_CERTIFICATE: "certificate",
+    SbiFault.WEAK_ALGORITHM: "signature",
+    SbiFault.TAMPERED: "signature",
+    SbiFault.FOREIGN_DEVICE: "device-identity",
+    SbiFault.FOREIGN_TRANSACTION: "transaction",
+    SbiFault.STALE_TIME: "timestamp",
+    SbiFault.WRONG_ENVIRONMENT: "environment",
+    SbiFault.WRONG_PURPOSE: "purpose",
+    SbiFault.WRONG_SPEC_VERSION: "spec-version",
+    SbiFault.MISSING_FINGER: "positions",
+    SbiFault.EXTRA_FINGER: "positions",
+    SbiFault.SAME_FINGER_TWICE: "positions",
+    SbiFault.SWAPPED_HAND: "record-position",
+    SbiFault.IMPOSSIBLE_SCORE: "score",
+    SbiFault.BROKEN_RECORD: "record",
+    SbiFault.LOSSY_IMAGE: "compression",
+    SbiFault.LOW_RESOLUTION: "resolution",
+    SbiFault.WRONG_SIZE: "image",
 }
-FINGER_ONLY = {Fault.LOSSY_IMAGE, Fault.LOW_RESOLUTION}
-FAILURES: dict[Fault, tuple[type[DeviceError], State]] = {
-    Fault.TRUNCATED_JSON: (ProtocolError, State.READY),
-    Fault.DROP: (Disconnected, State.LOST),
-    Fault.NOT_READY: (DeviceRefused, State.READY),
-    Fault.NO_DEVICES: (Disconnected, State.LOST),
+FINGER_ONLY = {SbiFault.LOSSY_IMAGE, SbiFault.LOW_RESOLUTION}
+FAILURES: dict[SbiFault, tuple[type[DeviceError], State]] = {
+    SbiFault.TRUNCATED_JSON: (ProtocolError, State.READY),
+    SbiFault.DROP: (Disconnected, State.LOST),
+    SbiFault.NOT_READY: (DeviceRefused, State.READY),
+    SbiFault.NO_DEVICES: (Disconnected, State.LOST),
 }
 
 
@@ -68,7 +68,7 @@ def desk(tmp_path: Path) -> Iterator[SbiDesk]:
 
 
 @pytest.mark.parametrize("fault", LIES)
-async def test_lie_of_the_scanner_is_named_and_nothing_is_kept(desk: SbiDesk, fault: Fault) -> None:
+async def test_lie_of_the_scanner_is_named_and_nothing_is_kept(desk: SbiDesk, fault: SbiFault) -> None:
     async with desk.scanner() as scanner:
         await scanner.capture(RIGHT)
         before = desk.chain.last
@@ -83,7 +83,7 @@ async def test_lie_of_the_scanner_is_named_and_nothing_is_kept(desk: SbiDesk, fa
 
 
 @pytest.mark.parametrize("fault", sorted(LIES.keys() - FINGER_ONLY))
-async def test_lie_of_the_iris_camera_is_named(desk: SbiDesk, fault: Fault) -> None:
+async def test_lie_of_the_iris_camera_is_named(desk: SbiDesk, fault: SbiFault) -> None:
     async with desk.iris_camera() as camera:
         desk.server.faults.add(fault)
         with pytest.raises(Untrusted) as caught:
@@ -93,7 +93,7 @@ async def test_lie_of_the_iris_camera_is_named(desk: SbiDesk, fault: Fault) -> N
 
 
 @pytest.mark.parametrize("fault", FAILURES)
-async def test_failure_of_the_service(desk: SbiDesk, fault: Fault) -> None:
+async def test_failure_of_the_service(desk: SbiDesk, fault: SbiFault) -> None:
     error, state = FAILURES[fault]
     async with desk.scanner() as scanner:
         desk.server.faults.add(fault)
@@ -105,7 +105,7 @@ async def test_failure_of_the_service(desk: SbiDesk, fault: Fault) -> None:
 
 async def test_refusal_keeps_the_code_of_the_device(desk: SbiDesk) -> None:
     async with desk.scanner() as scanner:
-        desk.server.faults.add(Fault.NOT_READY)
+        desk.server.faults.add(SbiFault.NOT_READY)
         with pytest.raises(DeviceRefused) as caught:
             await scanner.capture(RIGHT)
         assert caught.value.device_code == "110"
@@ -114,7 +114,7 @@ async def test_refusal_keeps_the_code_of_the_device(desk: SbiDesk) -> None:
 
 async def test_slow_trickle_ends_with_the_deadline(desk: SbiDesk) -> None:
     async with desk.scanner() as scanner:
-        desk.server.faults.add(Fault.SLOW_TRICKLE)
+        desk.server.faults.add(SbiFault.SLOW_TRICKLE)
         started = time.monotonic()
         with pytest.raises(DeviceTimeout):
             await scanner.capture(RIGHT, timeout=0.4)
@@ -124,7 +124,7 @@ async def test_slow_trickle_ends_with_the_deadline(desk: SbiDesk) -> None:
 
 async def test_trickle_that_arrives_in_time_is_kept(desk: SbiDesk) -> None:
     async with desk.scanner() as scanner:
-        desk.server.faults.add(Fault.SLOW_TRICKLE)
+        desk.server.faults.add(SbiFault.SLOW_TRICKLE)
         running = asyncio.create_task(scanner.capture(RIGHT))
         await asyncio.sleep(0.05)
         # longer than one poll of the socket has passed at least once before the rest comes
@@ -136,7 +136,7 @@ async def test_trickle_that_arrives_in_time_is_kept(desk: SbiDesk) -> None:
 async def test_busy_device_is_asked_again_for_five_seconds(desk: SbiDesk) -> None:
     clock = FastClock(datetime.now(UTC))
     async with desk.scanner(clock) as scanner:
-        desk.server.faults.add(Fault.BUSY_FOREVER)
+        desk.server.faults.add(SbiFault.BUSY_FOREVER)
         started = clock.monotonic()
         with pytest.raises(DeviceBusy):
             await scanner.capture(RIGHT)
@@ -149,17 +149,17 @@ async def test_busy_device_is_asked_again_for_five_seconds(desk: SbiDesk) -> Non
 async def test_device_that_becomes_free_is_used(desk: SbiDesk) -> None:
     class FreedOnWait(FastClock):
         def wait(self, event: object, seconds: float) -> bool:
-            desk.server.faults.discard(Fault.BUSY_FOREVER)
+            desk.server.faults.discard(SbiFault.BUSY_FOREVER)
             return super().wait(event, seconds)  # type: ignore[arg-type]
 
     async with desk.scanner(FreedOnWait(datetime.now(UTC))) as scanner:
-        desk.server.faults.add(Fault.BUSY_FOREVER)
+        desk.server.faults.add(SbiFault.BUSY_FOREVER)
         assert len((await scanner.capture(RIGHT)).samples) == 4
 
 
 async def test_broken_live_picture_leaves_the_device_usable(desk: SbiDesk) -> None:
     async with desk.scanner() as scanner:
-        desk.server.faults.add(Fault.STREAM_DROPPED)
+        desk.server.faults.add(SbiFault.STREAM_DROPPED)
         await scanner.start_preview(RIGHT)
         assert len((await scanner.capture(RIGHT)).samples) == 4
         await scanner.stop_preview()
@@ -169,16 +169,16 @@ async def test_broken_live_picture_leaves_the_device_usable(desk: SbiDesk) -> No
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (Fault.FOREIGN_ROOT, Untrusted),
-        (Fault.EXPIRED_CERTIFICATE, Untrusted),
-        (Fault.FOREIGN_DEVICE, Untrusted),
-        (Fault.NO_DEVICES, ConnectFailed),
-        (Fault.DROP, ConnectFailed),
-        (Fault.TRUNCATED_JSON, ProtocolError),
+        (SbiFault.FOREIGN_ROOT, Untrusted),
+        (SbiFault.EXPIRED_CERTIFICATE, Untrusted),
+        (SbiFault.FOREIGN_DEVICE, Untrusted),
+        (SbiFault.NO_DEVICES, ConnectFailed),
+        (SbiFault.DROP, ConnectFailed),
+        (SbiFault.TRUNCATED_JSON, ProtocolError),
     ],
 )
 async def test_connecting_to_a_service_that_fails(
-    desk: SbiDesk, fault: Fault, error: type[DeviceError]
+    desk: SbiDesk, fault: SbiFault, error: type[DeviceError]
 ) -> None:
     desk.server.faults.add(fault)
     scanner = desk.scanner()
@@ -191,8 +191,8 @@ async def test_connecting_to_a_service_that_fails(
 
 
 def test_every_fault_that_the_service_knows_is_in_a_table() -> None:
-    elsewhere = {Fault.SLOW_TRICKLE, Fault.HANG, Fault.BUSY_FOREVER, Fault.STREAM_DROPPED}
+    elsewhere = {SbiFault.SLOW_TRICKLE, SbiFault.HANG, SbiFault.BUSY_FOREVER, SbiFault.STREAM_DROPPED}
     folder = Path(__file__).parents[2] / "simulators"
     source = "".join(path.read_text() for path in folder.glob("sbi*.py"))
-    known = {Fault[name] for name in re.findall(r"Fault\.([A-Z_]+)", source)}
+    known = {SbiFault[name] for name in re.findall(r"SbiFault\.([A-Z_]+)", source)}
     assert LIES.keys() | FAILURES.keys() | elsewhere == known

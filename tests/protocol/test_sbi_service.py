@@ -18,7 +18,7 @@ from drivers.sbi.iso19794.face import FaceImageType, parse_face
 from drivers.sbi.iso19794.images import decode_image
 from drivers.sbi.jws import TrustStore, decode_base64, verify_token
 from drivers.sbi.protocol import PORTS, Status, capture_request, iris_target, slap_target
-from simulators.faults import Fault
+from simulators.sbi_faults import SbiFault
 from simulators.sbi import SbiServer
 from tests.protocol.sbi_rig import SmallScene
 
@@ -309,7 +309,7 @@ def test_authentication_service_refuses_registration() -> None:
 
 
 def test_service_without_devices(server: SbiServer, client: Client) -> None:
-    server.faults.add(Fault.NO_DEVICES)
+    server.faults.add(SbiFault.NO_DEVICES)
     assert client.ask("MOSIPDISC", {"type": "Finger"}) == []
     assert client.ask("MOSIPDINFO", {}) == []
     assert client.capture_code(request()) == "705"

@@ -1,0 +1,221 @@
+"""The channel that profile code gets: one card of one session, on the link thread.
+
+A channel serves only inside `CardSession.run`. It looks at the deadline and the cancellation of
+that call before every command, so that an abandoned link thread stops sending by itself, and after
+one failed exchange it sends nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple, TypeVar
+
+from drivers.api import CardChannel
+from drivers.card.atr import AtrError, check_atr
+from drivers.card.transport import CardContact
+from drivers.device import Call
+from drivers.errors import (
+    CardLost,
+    DeviceError,
+    NoCard,
+    ReaderBusy,
+    SamMissing,
+    ServiceDown,
+    Unsupported,
+)
+from drivers.recorder import Direction, FlightRecorder
+
+T = TypeVar("T")
+
+SHORT_APDU_BYTES: Final = range(4, 262)
+CARD: Final = "card"
+ACCESS_MODULE: Final = "access module"
+
+
+class Outstanding(NamedTuple):
+    """A command that has been sent and not yet answered; `since` is the clock of its call."""
+
+    slot: str
+    since: float
+
+
+class SlotChannel:
+    """A `CardChannel` to one slot.
+
+    `outstanding` is read by the device thread, everything else belongs to the link thread.
+    """
+
+    slot = CARD
+
+    def __init__(self, device: str, contact: CardContact, recorder: FlightRecorder) -> None:
+        self._device = device
+        self._contact = contact
+        self._recorder = recorder
+        self._call: Call | None = None
+        self.outstanding: Outstanding | None = None
+        self.failure: DeviceError | None = None
+
+    @property
+    def device(self) -> str:
+        """Name of the reader, for errors."""
+        return self._device
+
+    @property
+    def access_module(self) -> SlotChannel | None:
+        """None: an access module has none of its own."""
+        return None
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Send one short command APDU; return data and status word.
+
+        Raises:
+            CardLost: the card left or was reset, or the session is over.
+            DeviceTimeout, Cancelled: the call that this channel serves has ended.
+            Unsupported: no short APDU.
+        """
+        if len(apdu) not in SHORT_APDU_BYTES:
+            raise Unsupported(self._device, f"command of {len(apdu)} bytes is no short APDU")
+        if self._call is None or self.failure is not None:
+            raise self._refusal()
+        call = self._call
+        call.check()
+        # only header and sizes: data and their hashes would give away UID, NIK and PIN
+        self._recorder.note(f"{apdu[:4].hex()} {len(apdu)} bytes", Direction.SENT)
+        self.outstanding = Outstanding(self.slot, call.clock.monotonic())
+        try:
+            answer = self._contact.transmit(apdu)
+        except DeviceError as error:
+            self.failure = error
+            raise
+        finally:
+            self.outstanding = None
+        self._recorder.note(f"{status_text(answer)} {len(answer)} bytes", Direction.RECEIVED)
+        return answer
+
+    @contextmanager
+    def serving(self, call: Call) -> Iterator[None]:
+        """Serve `call`, and nobody after it."""
+        self._call = call
+        try:
+            yield
+        finally:
+            if self._call is call:
+                self._call = None
+
+    def _refusal(self) -> DeviceError:
+        return CardLost(self._device, "the session is over")
+
+
+class ModuleChannel(SlotChannel):
+    """The channel to the access module: connected at its first command, its failures its own.
+
+    A failure ends the module for this session, not the session: what is free on the card can still
+    be read.
+    """
+
+    slot = ACCESS_MODULE
+
+    def __init__(self, device: str, contact: CardContact, recorder: FlightRecorder) -> None:
+        super().__init__(device, contact, recorder)
+        self._is_connected = False
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Send one short command APDU to the access module.
+
+        Raises:
+            SamMissing: absent, mute, pulled out or silent; stays so until the next session.
+            ReaderBusy: another program holds its slot.
+            ServiceDown: the smart-card service has ended.
+            DeviceTimeout, Cancelled: the call that this channel serves has ended.
+        """
+        try:
+            if not self._is_connected and self._call is not None and self.failure is None:
+                self._connect(self._call)
+            return super().transmit(apdu)
+        except (NoCard, CardLost) as error:
+            raise SamMissing(self._device, error.detail or "the slot is empty") from error
+
+    def _connect(self, call: Call) -> None:
+        call.check()
+        self.outstanding = Outstanding(self.slot, call.clock.monotonic())
+        try:
+            self._contact.connect()
+            check_atr(self._contact.atr())
+            self._is_connected = True
+        except AtrError as error:
+            raise self._failed(SamMissing(self._device, str(error))) from error
+        except (ServiceDown, ReaderBusy, SamMissing) as error:
+            self.failure = error
+            raise
+        except DeviceError as error:
+            detail = error.detail or "the slot is empty"
+            raise self._failed(SamMissing(self._device, detail)) from error
+        finally:
+            self.outstanding = None
+
+    def _failed(self, error: DeviceError) -> DeviceError:
+        self.failure = error
+        return error
+
+    def _refusal(self) -> DeviceError:
+        detail = "the session is over" if self.failure is None else self.failure.detail
+        return SamMissing(self._device, detail)
+
+
+class SessionChannel(SlotChannel):
+    """The channel to the card of a session, with the one to the access module beside it."""
+
+    def __init__(
+        self,
+        device: str,
+        card: CardContact,
+        access_module: CardContact | None,
+        recorder: FlightRecorder,
+    ) -> None:
+        super().__init__(device, card, recorder)
+        self._module = (
+            None if access_module is None else ModuleChannel(device, access_module, recorder)
+        )
+
+    @property
+    def access_module(self) -> SlotChannel | None:
+        """The channel to the access module; None where none is configured."""
+        return self._module
+
+    @property
+    def waits_for(self) -> Outstanding | None:
+        """The command that is unanswered now, to either slot."""
+        if self.outstanding is None and self._module is not None:
+            return self._module.outstanding
+        return self.outstanding
+
+    @property
+    def has_lost_the_wire(self) -> bool:
+        """Whether the link must be given up: a module that failed alone is no reason."""
+        module_error = None if self._module is None else self._module.failure
+        return self.failure is not None or isinstance(module_error, ServiceDown)
+
+    @contextmanager
+    def serving(self, call: Call) -> Iterator[None]:
+        """Serve `call` on both slots."""
+        if self._module is None:
+            with super().serving(call):
+                yield
+            return
+        with super().serving(call), self._module.serving(call):
+            yield
+
+    def run(self, work: Callable[[CardChannel], T], call: Call) -> T:
+        """Run profile code for `call`."""
+        with self.serving(call):
+            return work(self)
+
+
+def status_text(answer: bytes) -> str:
+    """Return the status word of an answer, `????` where the last two bytes cannot be one.
+
+    A card that forgets its status word must not get two bytes of its data written down.
+    """
+    status = answer[-2:]
+    return status.hex() if len(status) == 2 and status[0] >> 4 in (0x6, 0x9) else "????"

@@ -1,0 +1,159 @@
+"""SBI devices: is there a service, is it one, are its keys issued by somebody whom we believe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from drivers.clock import RealClock
+from drivers.device import Call
+from drivers.errors import DeviceError, Untrusted
+from drivers.ownership import listeners_on
+from drivers.recorder import FlightRecorder
+from drivers.sbi.discovery import discover, open_ports
+from drivers.sbi.protocol import PORTS, BioType
+from drivers.sbi.settings import SbiSettings
+from drivers.sbi.trust import Check
+from drivers.values import DeviceInfo
+from station.commands.findings import Cause, CauseCode
+from station.commands.host import Host
+
+ASK_TIMEOUT_S: Final = 3.0
+EXPIRES_SOON: Final = timedelta(days=30)
+TRUST_LEVELS: Final = ("none", "L0", "L1")
+"""From nothing to signed inside the device."""
+_ASK_SELLER: Final = "Ask the seller of the device for its present root certificate."
+
+
+def speaks_sbi(port: int) -> bool:
+    """Say whether whoever listens at `port` answers a discovery as SBI does."""
+    clock = RealClock()
+    call = Call("doctor", clock, clock.monotonic() + ASK_TIMEOUT_S)
+    try:
+        discover(port, BioType.FINGER, call, FlightRecorder(clock))
+    except DeviceError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """How services are looked for; tests hand in their own."""
+
+    open_ports: Callable[[], Sequence[int]] = field(default=open_ports)
+    speaks_sbi: Callable[[int], bool] = field(default=speaks_sbi)
+
+
+def find_cause(
+    settings: SbiSettings,
+    error: DeviceError,
+    host: Host,
+    now: datetime,
+    services: Services | None = None,
+) -> Cause | None:
+    """Say why an SBI device does not work, if it can be seen from here."""
+    for file in (*settings.device_roots, *settings.chip_roots):
+        if (cause := no_root(file) or root_expired(file, now)) is not None:
+            return cause
+    if isinstance(error, Untrusted):
+        return not_trusted(error) or clock_differs(error)
+    services = services or Services()
+    return no_service(settings, services) or foreign(settings, services, host)
+
+
+def no_service(settings: SbiSettings, services: Services) -> Cause | None:
+    """Nobody listens where the service should."""
+    ports = services.open_ports()
+    if (settings.port in ports) if settings.port else ports:
+        return None
+    where = f"port {settings.port}" if settings.port else f"the ports {PORTS[0]}-{PORTS[-1]}"
+    others = f"; services found at {', '.join(map(str, ports))}" if ports else ""
+    return Cause(
+        CauseCode.SBI_NO_SERVICE,
+        f"nobody listens on {where}{others}",
+        "Start the service of the device" + (", or set port = 0 to search." if others else "."),
+    )
+
+
+def foreign(settings: SbiSettings, services: Services, host: Host) -> Cause | None:
+    """Somebody listens there and is no SBI service."""
+    ports = [settings.port] if settings.port else list(services.open_ports())
+    strangers = [port for port in ports if not services.speaks_sbi(port)]
+    if not ports or len(strangers) < len(ports):
+        return None
+    names = "; ".join(f"port {port}: {listeners_on(port, host.proc)}" for port in strangers)
+    return Cause(
+        CauseCode.SBI_FOREIGN,
+        f"what listens there does not answer as an SBI service ({names})",
+        "Restart the service of the device; end what else uses its port.",
+    )
+
+
+def no_root(file: Path) -> Cause | None:
+    """A root certificate is absent, closed to us, or no certificate."""
+    try:
+        x509.load_pem_x509_certificates(file.read_bytes())
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except ValueError:
+        why = "no PEM certificate in it"
+    else:
+        return None
+    found = f"root certificate {file}: {why}"
+    return Cause(CauseCode.SBI_NO_ROOT, found, f"Put the PEM file there. {_ASK_SELLER}")
+
+
+def root_expired(file: Path, now: datetime, margin: timedelta = timedelta()) -> Cause | None:
+    """A root certificate is outside its validity, or will be before `margin` has passed."""
+    try:
+        roots = x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError):
+        return None  # said by `no_root`
+    for root in roots:
+        begins, ends = root.not_valid_before_utc, root.not_valid_after_utc
+        if ends < now + margin:
+            found = f"root certificate {file} is valid until {ends.date().isoformat()}"
+            return Cause(CauseCode.SBI_ROOT_EXPIRED, found, _ASK_SELLER)
+        if begins > now:
+            found = f"root certificate {file} is valid from {begins.date().isoformat()} only"
+            return Cause(CauseCode.SBI_ROOT_EXPIRED, found, "Set the clock of this machine.")
+    return None
+
+
+def not_trusted(error: Untrusted) -> Cause | None:
+    """The device signs, and no root of this desk has issued its key."""
+    if error.check not in (Check.CERTIFICATE, Check.SIGNATURE):
+        return None
+    return Cause(
+        CauseCode.SBI_NOT_TRUSTED,
+        f"the key of the device does not come from a root of this desk ({error.detail})",
+        f"Name its root in device_roots or chip_roots. {_ASK_SELLER}",
+    )
+
+
+def clock_differs(error: Untrusted) -> Cause | None:
+    """Device and desk do not agree about the time."""
+    if error.check != Check.TIMESTAMP:
+        return None
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return Cause(
+        CauseCode.CLOCK,
+        f"the device tells another time than this machine ({error.detail}; here {now} UTC)",
+        "Set the clock: timedatectl set-ntp true; restart the service of the device.",
+    )
+
+
+def trust_too_low(info: DeviceInfo, least: str) -> Cause | None:
+    """The device proves less than the configuration asks for."""
+    if TRUST_LEVELS.index(info.trust) >= TRUST_LEVELS.index(least):
+        return None
+    return Cause(
+        CauseCode.SBI_TRUST_LEVEL,
+        f"the device has trust level {info.trust}, the configuration asks for {least}",
+        "Use a device that signs at this level; lower least_trust only if the office permits it.",
+    )
