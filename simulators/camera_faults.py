@@ -28,7 +28,7 @@ class CameraFault(StrEnum):
     REPLUG = "replug"
     """The cable is pulled out and plugged in again at once."""
     SLOW_OPEN = "slow-open"
-    """The camera starts anew, and takes a second to answer each opening."""
+    """The camera starts anew, and takes 1.2 s to answer each opening."""
     SLOW = "slow"
     """Every picture trickles in, a few bytes at a time, and never ends in time."""
     LATE = "late"
@@ -88,7 +88,7 @@ CAMERA_FAULTS: Final[Mapping[CameraFault, FaultNote]] = MappingProxyType(
             "The cable is out and in again", _STANDS_STILL, _STOPPED, once=True
         ),
         CameraFault.SLOW_OPEN: FaultNote(
-            "Takes a second to answer an opening", _STANDS_STILL, _STOPPED
+            "Takes 1.2 s to answer an opening", _STANDS_STILL, _STOPPED
         ),
         CameraFault.SLOW: FaultNote("Pictures trickle in", _STANDS_STILL, _STOPPED),
         CameraFault.LATE: FaultNote(

@@ -16,7 +16,7 @@ from simulators.camera_faults import CameraFault
 from simulators.camera_feed import Feed, Part
 from simulators.injection import Injector
 
-SLOW_OPEN_S: Final = 1.0
+SLOW_OPEN_S: Final = 1.2
 TRICKLE_BYTES: Final = 256
 TRICKLE_PAUSE_S: Final = 0.05
 
@@ -177,6 +177,7 @@ class _StreamHandler(BaseHTTPRequestHandler):
         """Send one picture as the faults allow; return whether the stream goes on."""
         faults, ended = self._server.faults, self._server.ended
         if CameraFault.ENDLESS_HEADER in faults:
+            self.wfile.write(data[: data.find(b"\n") + 1])
             while CameraFault.ENDLESS_HEADER in faults and not ended.wait(TRICKLE_PAUSE_S):
                 self.wfile.write(b"X-Padding: " + b"x" * TRICKLE_BYTES + b"\r\n")
             return False

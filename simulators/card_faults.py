@@ -21,7 +21,7 @@ class CardFault(StrEnum):
     MUTE = "mute-card"
     """A card lies there and gives no answer to reset."""
     LINK_BROKEN = "link-broken"
-    """The next command breaks the contact; it stays broken until the card is laid down anew."""
+    """The next command breaks the contact, until the card is laid down anew."""
     TORN_AWAY = "card-torn-away"
     """The card is taken away while a file is read."""
     SWAPPED = "card-swapped"

@@ -51,9 +51,7 @@ def lab(
     from simulators.lab import Lab, LabBusy
     from simulators.people.finger_files import FingerFileError
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.set())
+    ended = _until_signalled()
     try:
         with Lab(folder or user_state_path("rekam") / "lab", seed, fingers) as desk:
             if not until_stdin_closes:
@@ -65,10 +63,41 @@ def lab(
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise  # whoever read along is gone, which is no fault
-        named = "" if error.filename is None else f"{error.filename}: "
-        _refuse(f"{named}{error.strerror or type(error).__name__}", error)
+        _refuse(_reason(error), error)
     except (FingerFileError, LabBusy, RuntimeError) as error:
         _refuse(str(error), error)
+
+
+@app.command()
+def scanner(
+    seed: Annotated[int, typer.Option(min=0, help="Whose fingers come, and where faults.")] = 7,
+    baud: Annotated[int, typer.Option(help="Speed of the module, in bit/s.")] = 57600,
+    paced: Annotated[
+        bool, typer.Option("--paced", help="Take the time of the line, as a real module does.")
+    ] = False,
+    link: Annotated[Path | None, typer.Option(help="A path of its own for the port.")] = None,
+) -> None:
+    """Start one R30x finger module by itself and print its port."""
+    from simulators.serial_scanner import run
+
+    try:
+        run(link, seed, baud, paced, _until_signalled(), typer.echo)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # whoever read along is gone, which is no fault
+        _refuse(_reason(error), error)
+
+
+def _until_signalled() -> threading.Event:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+def _reason(error: OSError) -> str:
+    named = "" if error.filename is None else f"{error.filename}: "
+    return f"{named}{error.strerror or type(error).__name__}"
 
 
 def _announce(desk: Lab) -> None:

@@ -12,9 +12,6 @@ import typer
 if TYPE_CHECKING:
     from simulators.control_client import DeskControl
 
-UNPLUG = "unplug"
-"""Every kind of device has a fault of this name; clearing it plugs the device in again."""
-
 app = typer.Typer(
     help="Let the devices of a running simulated desk fail, and work again.",
     no_args_is_help=True,
@@ -85,14 +82,14 @@ def clear(
 def unplug(role: RoleArgument, url: UrlOption = None, folder: FolderOption = None) -> None:
     """Pull the plug of a device."""
     with _desk(url, folder) as desk:
-        _show(role, desk.inject(role, UNPLUG))
+        _show(role, desk.unplug(role))
 
 
 @app.command()
 def plug(role: RoleArgument, url: UrlOption = None, folder: FolderOption = None) -> None:
     """Plug a device in again."""
     with _desk(url, folder) as desk:
-        _show(role, desk.clear(role, UNPLUG))
+        _show(role, desk.plug(role))
 
 
 @app.command()

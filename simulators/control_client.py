@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 TIMEOUT_S = 60.0
 """Growing the ten fingers of a resident takes some seconds, the first time."""
+UNPLUGS = ("unplug", "reader-unplugged")
+"""What the fault of a pulled plug is called; a card reader is told apart from its card."""
 LONGEST_ANSWER = 1024 * 1024
 
 
@@ -73,6 +75,23 @@ class DeskControl:
     def clear(self, role: str, fault: str | None = None) -> tuple[str, ...]:
         """End a fault, or all of a role; return those that are active now."""
         return self._change(role, fault, active=False)
+
+    def unplug(self, role: str) -> tuple[str, ...]:
+        """Pull the plug of a device; return the faults that are active now."""
+        return self.inject(role, self._unplug_of(role))
+
+    def plug(self, role: str) -> tuple[str, ...]:
+        """Plug a device in again; return the faults that are active now."""
+        return self.clear(role, self._unplug_of(role))
+
+    def _unplug_of(self, role: str) -> str:
+        roles = self.faults()
+        if role not in roles:
+            raise ControlFailed(f"{role!r} is not one of: {', '.join(roles)}")
+        for name in UNPLUGS:
+            if name in roles[role].known:
+                return name
+        raise ControlFailed(f"{role} has no fault of the names: {', '.join(UNPLUGS)}")
 
     def seat(self, number: int) -> None:
         """Seat resident `number`, from 1."""

@@ -21,12 +21,16 @@ from typing import Any, Self
 
 import tomli_w
 
-from simulators import pki
+from drivers.sbi.protocol import BioType
+from simulators import pki, test_keys
+from simulators.card import KtpelCard
 from simulators.control import Control
 from simulators.desk_card import card_reader
 from simulators.injection import Injector
+from simulators.ktpel_card_resident import ResidentCards
 from simulators.people.finger_files import FingerFiles
 from simulators.people.person import Person
+from simulators.sam import KtpelSam
 from simulators.sbi import SbiServer
 from simulators.scene import Scene
 from simulators.serial_module import R30xModule
@@ -69,6 +73,7 @@ class Lab:
         self._seed = seed
         self._finger_folder = "" if fingers is None else str(fingers.resolve())
         self._fingers = FingerFiles(fingers) if fingers is not None else None
+        self._cards = ResidentCards(self._fingers)
         self.scene = Scene(fingers=self._fingers)
         self._stack = ExitStack()
         self._coming: threading.Thread | None = None
@@ -101,6 +106,7 @@ class Lab:
         risen = time.monotonic()
         if self._fingers is None:
             person.prepare()
+        self._cards.content_of(person)
         time.sleep(max(0.0, risen + BETWEEN_RESIDENTS - time.monotonic()))
         self.scene.seat(person)
         # the first picture of a face takes long: a camera must not have to wait for it
@@ -136,9 +142,22 @@ class Lab:
             R30xModule(self.scene, link=self.folder / "verifier.tty")
         )
         camera = self.camera = stack.enter_context(StreamCamera(self.scene))
-        card = stack.enter_context(card_reader(self.scene, pcsc=self._pcsc))
+        card = stack.enter_context(
+            card_reader(
+                self.scene,
+                pcsc=self._pcsc,
+                make_card=lambda person: KtpelCard(self._cards.content_of(person)),
+                access_module=KtpelSam(),
+            )
+        )
         self.remarks = [card.remark] if card.remark else []
-        self._injectors = {"face": camera.faults, "verifier": module.faults}
+        self._injectors = {
+            "scanner": sbi.faults_of(BioType.FINGER),
+            "iris": sbi.faults_of(BioType.IRIS),
+            "face": camera.faults,
+            "verifier": module.faults,
+            "card": card.faults,
+        }
         return {
             "scanner": {"driver": "sbi-scanner", "port": sbi.port, "device_roots": roots},
             "iris": {"driver": "sbi-iris", "port": sbi.port, "device_roots": roots},
@@ -149,7 +168,15 @@ class Lab:
                 "serial": f"SIM-FACE-{self._seed}",
             },
             "verifier": {"driver": "r30x", "port": module.path},
-            "card": card.settings,
+            "card": card.settings | self._card_access(),
+        }
+
+    def _card_access(self) -> dict[str, Any]:
+        """What opens the simulated cards, and who vouches for them: published test keys."""
+        folder = self.folder / "pki"
+        return {
+            "sam_opening": str(test_keys.write_opening(folder / "sam-opening.hex")),
+            "document_authorities": [str(test_keys.write_authority(folder / "csca.pem"))],
         }
 
     def _config(self, devices: dict[str, dict[str, Any]], control: str) -> dict[str, Any]:

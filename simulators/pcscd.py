@@ -19,18 +19,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
-from drivers.card.pcsc import is_library_installed
+from drivers.card.pcsc import SOCKET_VARIABLE, is_library_installed
+from drivers.worker import DaemonThread
+from simulators.card_faults import CardFault
+from simulators.injection import Injector
 
 PCSCD: Final = Path("/usr/sbin/pcscd")
 VPCD_DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 RUNTIME_FOLDER: Final = Path("/run/pcscd")
 READY: Final = b"daemon ready"
-SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 START_PATIENCE_S: Final = 5.0
 MAX_SOCKET_PATH: Final = 107
 
@@ -84,20 +88,21 @@ class PrivatePcscd:
     A reader NAME has two slots, "NAME 00 00" and "NAME 00 01", on ports `slot_port(NAME, 0)` and
     `slot_port(NAME, 1)`.
 
-    Start it from a thread that stays: the daemon ends with that thread.
-
     Raises:
         RuntimeError: the daemon did not start; the text is its log.
     """
 
     def __init__(self, reader_names: Sequence[str]) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: DaemonThread | None = DaemonThread("sim-pcscd-keeper")
         self._folder = Path(tempfile.mkdtemp(prefix="pcsc-"))
         self._folder.chmod(0o711)  # `nobody` must reach the driver files
         self._log_path = self._folder / "pcscd.log"
         self._ports = {name: _free_port_pair() for name in reader_names}
         self._socket_path = _socket_path_of_process()
-        self._write_configuration()
+        self._configuration = _Readers.ALL
+        for readers in _Readers:
+            self._write_configuration(readers)
         self.start()
 
     @property
@@ -110,10 +115,61 @@ class PrivatePcscd:
         return self._ports[reader_name] + slot
 
     def start(self) -> None:
-        """Start the daemon (again); the readers, ports and socket path stay the same."""
+        """Start the daemon (again); ports and socket path stay the same."""
+        if self._keeper is not None:
+            # the kernel ends the daemon with the thread that started it: one that stays must do it
+            self._keeper.submit(self._start).result()
+
+    def kill(self) -> None:
+        """End the daemon as a crash would; `start` brings it back."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(START_PATIENCE_S)
+            self._socket_path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End the daemon and remove its files; idempotent."""
+        self.kill()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def fail_with(self, faults: Injector[CardFault]) -> Callable[[], None]:
+        """Let the faults of one reader act on the daemon and all its readers; return the remover.
+
+        Readers of a configuration file come and go only with a daemon started anew; what a driver
+        sees of an unplugged reader is therefore an end of the service first.
+        """
+        return faults.subscribe(lambda fault, active: self._fault_changed(faults, fault, active))
+
+    def log(self) -> str:
+        """Return what the daemon wrote: an independent witness of every APDU (test cards only)."""
+        return self._log_path.read_text(errors="replace")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _fault_changed(self, faults: Injector[CardFault], fault: CardFault, active: bool) -> None:
+        if fault is CardFault.SERVICE_RESTARTED and active:
+            self.kill()
+            self.start()
+            faults.strikes(fault)
+        elif fault is CardFault.SERVICE_KILLED:
+            self.kill() if active else self.start()
+        elif fault in _READERS_OF:
+            self._configuration = _READERS_OF[fault] if active else _Readers.ALL
+            self.kill()
+            self.start()
+
+    def _start(self) -> None:
         self._socket_path.unlink(missing_ok=True)
         command = [str(PCSCD), "--foreground", "--apdu", "--info"]
-        command += ["--config", str(self._folder / "conf")]
+        command += ["--config", str(self._folder / self._configuration)]
         if _knows_polkit():
             command.append("--disable-polkit")
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER]
@@ -133,43 +189,35 @@ class PrivatePcscd:
                 raise RuntimeError(f"pcscd did not start: {self.log()}")
             time.sleep(0.005)
 
-    def kill(self) -> None:
-        """End the daemon as a crash would; `start` brings it back."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait(START_PATIENCE_S)
-            self._socket_path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """End the daemon and remove its files; idempotent."""
-        self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def log(self) -> str:
-        """Return what the daemon wrote: an independent witness of every APDU (test cards only)."""
-        return self._log_path.read_text(errors="replace")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _write_configuration(self) -> None:
-        configuration = self._folder / "conf"
+    def _write_configuration(self, readers: _Readers) -> None:
+        configuration = self._folder / readers
         configuration.mkdir()
         blocks = []
-        for name, port in self._ports.items():
+        for name, port in self._ports.items() if readers is not _Readers.NONE else ():
             # vpcd keeps its sockets in a table by slot alone: two readers on one driver file would
             # share their cards, so every reader loads a copy of its own
             driver = self._folder / f"libifdvpcd-{port}.so"
-            shutil.copyfile(VPCD_DRIVER, driver)
+            if not driver.exists():
+                shutil.copyfile(VPCD_DRIVER, driver)
+            shown = name if readers is _Readers.ALL else f"OTHER {name}"
             blocks.append(
-                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\n'
+                f'FRIENDLYNAME "{shown}"\nDEVICENAME /dev/null:{port}\n'
                 f"LIBPATH {driver}\nCHANNELID {port}\n"
             )
         (configuration / "readers.conf").write_text("\n".join(blocks))
+
+
+class _Readers(StrEnum):
+    """Which readers the daemon knows; the value is the folder of that configuration."""
+
+    ALL = "conf"
+    NONE = "conf-none"
+    RENAMED = "conf-renamed"
+
+
+_READERS_OF: Final[Mapping[CardFault, _Readers]] = MappingProxyType(
+    {CardFault.UNPLUGGED: _Readers.NONE, CardFault.RENAMED: _Readers.RENAMED}
+)
 
 
 def _private(path: str, flags: int) -> int:

@@ -17,8 +17,10 @@ import numpy as np
 from drivers.clock import Clock
 from drivers.positions import Eye, Finger, Slap
 from drivers.sbi.protocol import SLAP_ORDER, SLAP_SUB_IDS, BioType, Position, Status
+from drivers.sbi.versions import V095, Version
 from drivers.values import Image
-from simulators.sbi_records import preview_jpeg
+from simulators.sbi_exception_photo import exception_photo
+from simulators.sbi_records import shrink
 
 _LOOK_S: Final = 0.02
 _PLATEN_SCALE: Final = 0.5
@@ -43,11 +45,19 @@ class Sight(Protocol):
     def face_frame(self, index: int) -> Image: ...
 
 
+Picture = tuple[Position | None, Image]
+"""What was captured, and whose; a face has no position."""
+
+
 @dataclass(slots=True)
 class OpenStream:
-    """A live picture that runs; `ended` is set by whoever ends it."""
+    """A live picture that runs; `ended` is set by whoever ends it.
+
+    `shape` is the width of the picture divided by its height where a client asked for one.
+    """
 
     sub_id: str
+    shape: float | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -56,7 +66,8 @@ class SbiDeviceModel:
     """One device of a service.
 
     `assigned` is the status that somebody set; `fixed_score` replaces the device's own measure;
-    `delays_s` holds extra seconds a verb.
+    `delays_s` holds extra seconds a verb. `last_pictures`, `last_answer` and `custom_options` are
+    of the last capture.
     """
 
     device_id: str
@@ -69,6 +80,9 @@ class SbiDeviceModel:
     delays_s: dict[str, float] = field(default_factory=dict)
     stream: OpenStream | None = None
     capturing: bool = False
+    last_pictures: tuple[Picture, ...] = ()
+    last_answer: dict[str, object] | None = None
+    custom_options: dict[str, str] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -76,6 +90,10 @@ class SbiDeviceModel:
         if self.assigned is Status.READY and (self.stream is not None or self.capturing):
             return Status.BUSY
         return self.assigned
+
+    def key_of(self, version: Version) -> str:
+        """What a version of the interface calls the device: `deviceId` or `serialNo`."""
+        return self.device_id if version is V095 else self.serial
 
     @property
     def code(self) -> str:
@@ -85,12 +103,16 @@ class SbiDeviceModel:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one capture waits for: the positions of the answer, in order; a face has none."""
+    """What one capture waits for: the positions of the answer, in order; a face has none.
+
+    `exceptions` of a face make it an exception photo.
+    """
 
     bio_type: BioType
     sub_id: str
     positions: tuple[Position, ...]
     timeout_s: float
+    exceptions: tuple[Position, ...] = ()
 
 
 class NothingSeen(Exception):
@@ -103,7 +125,7 @@ class NothingSeen(Exception):
 
 def wait_for_pictures(
     order: Order, sight: Sight, clock: Clock, ended: Callable[[], str | None]
-) -> list[tuple[Position | None, Image]]:
+) -> list[Picture]:
     """Wait until what was ordered can be seen, and take it.
 
     `ended` returns an error code as soon as waiting has become useless.
@@ -112,7 +134,8 @@ def wait_for_pictures(
         NothingSeen: the time is over (701), or `ended` said so.
     """
     if order.bio_type is BioType.FACE:
-        return [(None, sight.face_frame(0))]
+        face = sight.face_frame(0)
+        return [(None, exception_photo(face, order.exceptions) if order.exceptions else face)]
     if order.bio_type is BioType.IRIS:
         eyes = [position for position in order.positions if isinstance(position, Eye)]
         for eye in eyes:
@@ -175,15 +198,23 @@ def _place_from_left(finger: Finger) -> int:
     return finger if finger.is_right else -finger
 
 
-def live_picture(device: SbiDeviceModel, sub_id: str, sight: Sight, index: int) -> bytes:
-    """Return JPEG frame `index` of a device's live picture."""
+def live_picture(device: SbiDeviceModel, stream: OpenStream, sight: Sight, index: int) -> Image:
+    """Return picture `index` of a device's live picture, grey or (face) blue-green-red."""
     if device.bio_type is BioType.FINGER:
-        return preview_jpeg(sight.platen_image(), _PLATEN_SCALE)
+        return shrink(sight.platen_image(), _PLATEN_SCALE)
     if device.bio_type is BioType.FACE:
-        return preview_jpeg(sight.face_frame(index), _PLATEN_SCALE)
-    eyes = {"1": (Eye.LEFT,), "2": (Eye.RIGHT,)}.get(sub_id, (Eye.RIGHT, Eye.LEFT))
+        return shrink(_cut_to_shape(sight.face_frame(index), stream.shape), _PLATEN_SCALE)
+    eyes = {"1": (Eye.LEFT,), "2": (Eye.RIGHT,)}.get(stream.sub_id, (Eye.RIGHT, Eye.LEFT))
     # the camera faces the resident: the right eye appears on the left
-    return preview_jpeg(np.asarray(cv2.hconcat([sight.iris_image(eye) for eye in eyes]), np.uint8))
+    return np.asarray(cv2.hconcat([sight.iris_image(eye) for eye in eyes]), np.uint8)
+
+
+def _cut_to_shape(image: Image, shape: float | None) -> Image:
+    """Cut the middle out of a picture that is wider than asked for."""
+    height, width = image.shape[:2]
+    wanted = width if shape is None else min(width, round(height * shape))
+    left = (width - wanted) // 2
+    return image[:, left : left + wanted]
 
 
 def announce(sub_id: str, bio_type: BioType, sight: Sight) -> None:

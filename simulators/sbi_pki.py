@@ -43,10 +43,14 @@ class Authority:
         builder = _builder(subject, subject, key, now, timedelta(days=3650), is_root=True)
         return cls(key, builder.sign(key, SHA256()))
 
-    def issue(self, name: str, now: datetime, life: timedelta) -> Signer:
-        """Issue a signer whose certificate began yesterday; a negative `life` has ended already."""
+    def issue(
+        self, name: str, now: datetime, life: timedelta, *, age: timedelta = timedelta(days=1)
+    ) -> Signer:
+        """Issue a signer whose certificate began `age` ago; a negative `life` has ended already."""
         key = _key(name)
-        builder = _builder(_name(name), self.certificate.subject, key, now, life, is_root=False)
+        builder = _builder(
+            _name(name), self.certificate.subject, key, now, life, is_root=False, age=age
+        )
         return Signer(key, builder.sign(self.key, SHA256()))
 
 
@@ -70,13 +74,14 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPki:
-    """Everything that signs: `device` and `chip` in good faith, `expired` and `stranger` not."""
+    """Everything that signs: `device` and `chip` in good faith, the others not."""
 
     device_root: Authority
     chip_root: Authority
     device: Signer
     chip: Signer
     expired: Signer
+    future: Signer
     stranger: Signer
 
     @classmethod
@@ -94,6 +99,7 @@ class SimulatedPki:
             device_root.issue("Simulated SBI device", at, month),
             chip_root.issue("Simulated SBI chip", at, month),
             device_root.issue("Simulated SBI device", at, timedelta(hours=-1)),
+            device_root.issue("Simulated SBI device", at, month, age=timedelta(days=-1)),
             impostor.issue("Simulated SBI device", at, month),
         )
 
@@ -129,6 +135,7 @@ def _builder(
     life: timedelta,
     *,
     is_root: bool,
+    age: timedelta = timedelta(days=1),
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -136,7 +143,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
+        .not_valid_before(now - age)
         .not_valid_after(now + life)
         .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
     )

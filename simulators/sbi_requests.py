@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
+from drivers.positions import Eye, Finger
 from drivers.sbi.protocol import (
     ENVIRONMENTS,
     EYE_NAMES,
@@ -19,6 +21,8 @@ from drivers.sbi.protocol import (
     Position,
     name_of,
 )
+from drivers.sbi.settings import MAX_CUSTOM_OPTIONS
+from drivers.sbi.versions import Version, version_named
 from simulators.sbi_devices import Order, SbiDeviceModel
 
 PURPOSES: Final = (PURPOSE, "Auth")
@@ -51,6 +55,7 @@ class Wish:
     `count` and `timeout_s` are what was asked, the texts are to be echoed.
     """
 
+    version: Version
     device_id: str
     bio_type: BioType
     sub_id: str
@@ -64,6 +69,11 @@ class Wish:
     spec_version: str
     transaction_id: str
     previous_hash: str
+    custom_options: dict[str, str]
+
+    def of_somebody_else(self) -> Wish:
+        """Return the same wish as another client would have made it."""
+        return replace(self, transaction_id=str(uuid.uuid4()))
 
     def order(self) -> Order:
         """Translate into what the device waits for.
@@ -79,7 +89,8 @@ class Wish:
         if self.bio_type is BioType.FACE:
             if count != 1:
                 raise Refusal("109")
-            return Order(self.bio_type, self.sub_id, (), self.timeout_s)
+            missing = tuple(p for p in (*Finger, *Eye) if name_of(p) in self.exceptions)
+            return Order(self.bio_type, self.sub_id, (), self.timeout_s, missing)
         full = _POSITIONS.get((self.bio_type, self.sub_id), ())
         wanted = tuple(p for p in full if name_of(p) not in self.exceptions)
         single_with_exception = len(full) == 1 and bool(self.exceptions)
@@ -90,23 +101,30 @@ class Wish:
         return Order(self.bio_type, self.sub_id, wanted, self.timeout_s)
 
 
-def read_capture(request: object, devices: Mapping[str, SbiDeviceModel]) -> Wish:
-    """Read a request and find its device.
+def version_of(request: object, offered: Sequence[Version]) -> Version:
+    """Return the version in which a request is written, the first one offered when in doubt."""
+    name = request.get("specVersion") if isinstance(request, dict) else None
+    version = version_named(name) if isinstance(name, str) else None
+    return version if version in offered and version is not None else offered[0]
+
+
+def read_capture(request: object, devices: Mapping[str, SbiDeviceModel], version: Version) -> Wish:
+    """Read a request and find its device; `devices` are named as the version names them.
 
     Raises:
         Refusal: malformed (123), environment (115), purpose (121, 706), device (704, 705) or type
             (114, 120).
     """
-    fields, bio = _well_formed(request)
+    fields, bio = _well_formed(request, version)
     if fields["env"] not in ENVIRONMENTS:
         raise Refusal("115")
     if fields["purpose"] not in PURPOSES:
         raise Refusal("121")
-    if not bio["deviceId"].strip():
+    if not bio[version.device_key].strip():
         raise Refusal("704")
     if bio["type"] not in tuple(BioType):
         raise Refusal("114")
-    device = devices.get(bio["deviceId"])
+    device = devices.get(bio[version.device_key])
     if device is None:
         raise Refusal("705")
     if device.bio_type != bio["type"]:
@@ -114,6 +132,7 @@ def read_capture(request: object, devices: Mapping[str, SbiDeviceModel]) -> Wish
     if fields["purpose"] != PURPOSE:
         raise Refusal("706")
     return Wish(
+        version,
         device.device_id,
         device.bio_type,
         bio["deviceSubId"],
@@ -127,16 +146,17 @@ def read_capture(request: object, devices: Mapping[str, SbiDeviceModel]) -> Wish
         fields["specVersion"],
         fields["transactionId"],
         bio["previousHash"],
+        _options(request, version),
     )
 
 
-def _well_formed(request: object) -> tuple[dict[str, str], dict[str, str]]:
+def _well_formed(request: object, version: Version) -> tuple[dict[str, str], dict[str, str]]:
     """Return the text fields of the request and of its first `bio`; anything else is malformed."""
     try:
         bio = request["bio"][0]  # type: ignore[index]
         outer = {key: request[key] for key in _OUTER}  # type: ignore[index]
         inner = {key: bio[key] for key in _INNER}
-        free = {key: bio[key] for key in ("deviceId", "previousHash")}
+        free = {key: bio[key] for key in (version.device_key, "previousHash")}
     except (KeyError, IndexError, TypeError) as error:
         raise Refusal("123") from error
     filled = all(isinstance(v, str) and v.strip() for v in (*outer.values(), *inner.values()))
@@ -147,6 +167,20 @@ def _well_formed(request: object) -> tuple[dict[str, str], dict[str, str]]:
     ):
         raise Refusal("123")
     return outer, inner | free
+
+
+def _options(request: object, version: Version) -> dict[str, str]:
+    """Return the settings of the vendor: nothing before 1.0, at most 50 pairs of texts since."""
+    options = request.get("customOpts") if isinstance(request, dict) else None
+    if options is None:
+        return {}
+    if not isinstance(options, dict) or not version.has_custom_options:
+        raise Refusal("123")
+    if len(options) > MAX_CUSTOM_OPTIONS:
+        raise Refusal("123")
+    if not all(isinstance(part, str) for pair in options.items() for part in pair):
+        raise Refusal("123")
+    return dict(options)
 
 
 def _texts(request: object, key: str) -> tuple[str, ...]:

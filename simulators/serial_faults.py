@@ -91,7 +91,11 @@ _GONE = "The device is disconnected; the recording waits for it"
 
 SERIAL_FAULTS: Final[Mapping[SerialFault, FaultNote]] = {
     SerialFault.SILENT: FaultNote("No command is answered", _NOTHING, _NO_ANSWER),
-    SerialFault.SLOW: FaultNote("Every answer comes 0.2 s late", "The finger takes a bit longer"),
+    SerialFault.SLOW: FaultNote(
+        "Every answer comes 0.2 s late",
+        "Everything takes longer; an enrolment may run out of time",
+        ("DEV-201",),
+    ),
     SerialFault.LATE_REPLY: FaultNote(
         "One answer comes after its deadline", _NOTHING, ("DEV-201",), once=True
     ),
@@ -148,7 +152,7 @@ SERIAL_FAULTS: Final[Mapping[SerialFault, FaultNote]] = {
     SerialFault.STALE_IMAGE: FaultNote(
         "The image buffer keeps the last picture",
         "The finger module repeats an old picture",
-        ("DEV-241",),
+        ("DEV-201", "DEV-241"),
     ),
     SerialFault.SWAPPED_NIBBLES: FaultNote(
         "The pixels of each byte are exchanged",

@@ -194,13 +194,14 @@ class R30xProtocol:
 
     def _gen_img(self, arguments: bytes) -> Reply:
         model = self._model
-        if self._faults.strikes(SerialFault.IMAGE_FAILED):
-            yield self._answer(Confirmation.IMAGE_FAILED)
-        elif model.image is not None and self._faults.strikes(SerialFault.STALE_IMAGE):
+        if model.image is not None and self._faults.strikes(SerialFault.STALE_IMAGE):
             yield self._answer(Confirmation.OK)
+        elif not model.take_picture(mirrored=self._faults.strikes(SerialFault.WRONG_FINGER)):
+            yield self._answer(Confirmation.NO_FINGER)
+        elif self._faults.strikes(SerialFault.IMAGE_FAILED):
+            yield self._answer(Confirmation.IMAGE_FAILED)
         else:
-            taken = model.take_picture(mirrored=self._faults.strikes(SerialFault.WRONG_FINGER))
-            yield self._answer(Confirmation.OK if taken else Confirmation.NO_FINGER)
+            yield self._answer(Confirmation.OK)
 
     def _img_2_tz(self, arguments: bytes) -> Reply:
         if self._faults.strikes(SerialFault.MESSY_IMAGE):

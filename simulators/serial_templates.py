@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Final
 
+import numpy as np
+
 from drivers.values import Image
 
 TEMPLATE_BYTES: Final = 512
@@ -102,9 +104,16 @@ def extract(image: Image) -> Template:
     Raises:
         TooFewFeatures, TooMessy: there is no usable finger.
     """
+    height, width = image.shape
+    return _extract(image.tobytes(), height, width)
+
+
+@lru_cache(maxsize=256)
+def _extract(pixels: bytes, height: int, width: int) -> Template:
     import cv2
     import nbis
 
+    image = np.frombuffer(pixels, np.uint8).reshape(height, width)
     encoded = cv2.imencode(".png", image)[1].tobytes()
     try:
         iso = bytes(_extractor().extract_minutiae(encoded).to_iso_19794_2_2005())
@@ -117,7 +126,6 @@ def extract(image: Image) -> Template:
     if quality < MESSY_QUALITY:
         raise TooMessy(f"mean quality {quality:.0f}")
     best = sorted(found, key=lambda minutia: -minutia[3])[:MAX_MINUTIAE]
-    height, width = image.shape
     return Template(width, height, (tuple(sorted(_packed(*minutia) for minutia in best)),))
 
 
@@ -128,11 +136,7 @@ def merge(first: Template, second: Template) -> Template:
 
 def score(a: Template, b: Template) -> int:
     """Compare two fingers by bozorth3: the best of all pairs of views, 0 upwards."""
-    return max(
-        int(_native(a.width, a.height, one).compare(_native(b.width, b.height, other)))
-        for one in a.views
-        for other in b.views
-    )
+    return max(_score(a.width, a.height, one, other) for one in a.views for other in b.views)
 
 
 def _packed(x: int, y: int, angle: int, quality: int) -> int:
@@ -168,6 +172,11 @@ def _new_extractor() -> Any:
 def _extractor() -> Any:
     with _loading:
         return _new_extractor()
+
+
+@lru_cache(maxsize=4096)
+def _score(width: int, height: int, one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    return int(_native(width, height, one).compare(_native(width, height, other)))
 
 
 @lru_cache(maxsize=512)

@@ -45,9 +45,8 @@ class WireFaults:
                 self.is_starting = False
                 yield READY_BYTE
         raw = self._encoded(packet)
-        yield raw
-        if packet.kind is PacketKind.ACKNOWLEDGE and strikes(SerialFault.DUPLICATE_REPLY):
-            yield raw
+        twice = packet.kind is PacketKind.ACKNOWLEDGE and strikes(SerialFault.DUPLICATE_REPLY)
+        yield raw + raw if twice else raw
 
     def _encoded(self, packet: Packet) -> bytes:
         strikes, dice = self._faults.strikes, self._faults.random

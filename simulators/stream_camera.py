@@ -56,7 +56,7 @@ class StreamCamera:
         self.faults: Injector[CameraFault] = Injector(CAMERA_FAULTS, seed=seed)
         self._controls = CameraControls()
         self._film = EyeFilm(scene) if eyes is None and isinstance(scene, EyeScene) else None
-        visitors = Visitors(self.faults)
+        self._visitors = visitors = Visitors(self.faults)
         self._face = self._feed("face", visitors.face(scene.face_frame), _jpeg, fps)
         self._streams: dict[str, Stream] = {"/face.mjpg": mjpeg(self._face)}
         shoot = self._film.frame if self._film is not None else eyes
@@ -204,6 +204,8 @@ class StreamCamera:
             case CameraFault.REPLUG if self.faults.strikes(CameraFault.REPLUG):
                 self.stop()
                 self.start()
+            case CameraFault.NOBODY | CameraFault.WRONG_PERSON if active:
+                self._visitors.prepare(fault)
             case _:
                 self._tell_streams(cut=active and fault in CUTS)
 

@@ -24,9 +24,7 @@ app = typer.Typer(
 
 devices_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(devices_app, name="devices")
-card_app = typer.Typer(
-    help="Cards and their readers.", no_args_is_help=True, rich_markup_mode=None
-)
+card_app = typer.Typer(help="Cards and their readers.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(card_app, name="card")
 
 ConfigOption = Annotated[

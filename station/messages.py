@@ -81,6 +81,122 @@ _DEVICES = {
         N_("The finger module's library is not as expected"),
         N_("Do not use its stored fingers; call the technician"),
     ),
+    "DEV-211": Text(
+        N_("The signature of the device's answer is wrong"),
+        N_("Do not use this device; call the technician"),
+    ),
+    "DEV-212": Text(
+        N_("The device is certified by nobody known to this desk"),
+        N_("Do not use this device; call the technician"),
+    ),
+    "DEV-213": Text(
+        N_("The key of the device has expired"),
+        N_("Call the technician: the device's key must be renewed"),
+    ),
+    "DEV-214": Text(
+        N_("Another device answered than the one of this desk"),
+        N_("Unplug devices that do not belong here; then call the technician"),
+    ),
+    "DEV-215": Text(
+        N_("The device gives an address outside this computer"),
+        N_("Do not use this device; call the technician"),
+    ),
+    "DEV-216": Text(
+        N_("Test and production are mixed at this device"),
+        N_("Call the technician: device and desk differ in environment"),
+    ),
+    "DEV-217": Text(
+        N_("The device did not capture for a recording"),
+        N_("Call the technician: a registration device is needed"),
+    ),
+    "DEV-218": Text(
+        N_("The answer belongs to another request"),
+        N_("Press F5 again; if it stays, do not use this device"),
+    ),
+    "DEV-219": Text(
+        N_("The device speaks another version of the interface"),
+        N_("Call the technician: the device's software must fit this desk"),
+    ),
+    "DEV-220": Text(
+        N_("The clocks of device and computer differ"),
+        N_("Check the date and time of this computer, then press F5"),
+    ),
+    "DEV-221": Text(
+        N_("Not exactly the fingers or eyes that were asked for"),
+        N_("Place them again as shown, then press F5"),
+    ),
+    "DEV-222": Text(
+        N_("The chain of captures of the device is broken"),
+        N_("Press F5 again; if it stays, replug the device"),
+    ),
+    "DEV-223": Text(
+        N_("The device reports an impossible quality"),
+        N_("Press F5 again; if it stays, call the technician"),
+    ),
+    "DEV-224": Text(
+        N_("The record of the capture is damaged"),
+        N_("Press F5 again; if it stays, call the technician"),
+    ),
+    "DEV-225": Text(
+        N_("A picture is labelled as another finger or eye"),
+        N_("Press F5 again; if it stays, call the technician"),
+    ),
+    "DEV-226": Text(
+        N_("The picture was compressed with losses"),
+        N_("Call the technician: the device must deliver lossless pictures"),
+    ),
+    "DEV-227": Text(
+        N_("The picture has the wrong resolution"),
+        N_("Call the technician: the device must deliver 500 or 1000 ppi"),
+    ),
+    "DEV-228": Text(
+        N_("The picture is not what its record says"),
+        N_("Press F5 again; if it stays, call the technician"),
+    ),
+    "DEV-229": Text(
+        N_("The device is not trusted enough for this desk"),
+        N_("Call the technician: another device is needed here"),
+    ),
+    "DEV-230": Text(
+        N_("The device repeated an old answer"),
+        N_("Press F5 again; if it stays, do not use this device"),
+    ),
+    "DEV-231": Text(
+        N_("The device saw nothing to capture"),
+        N_("Place finger, eyes or face again, then press F5"),
+    ),
+    "DEV-232": Text(
+        N_("The device could not make out the picture"),
+        N_("Wipe the glass, moisten dry fingers, then press F5"),
+    ),
+    "DEV-233": Text(
+        N_("What lies on the device is turned"),
+        N_("Place it straight, then press F5"),
+    ),
+    "DEV-234": Text(
+        N_("The device is not ready"),
+        N_("Reset the device; if it stays, unplug it for five seconds"),
+    ),
+    "DEV-235": Text(
+        N_("The device has no valid key or registration"),
+        N_("Call the technician: the device's key must be renewed"),
+    ),
+    "DEV-236": Text(
+        N_("The device reports that it was opened"),
+        N_("Do not use this device; call the technician"),
+    ),
+    "DEV-237": Text(
+        N_("The device does not reach its own server"),
+        N_("Check the network cable, then press F5"),
+    ),
+    "DEV-238": Text(
+        N_("The device does not accept this request"),
+        N_("Call the technician: settings and device do not fit"),
+    ),
+    "DEV-239": Text(
+        N_("The live picture stopped before the capture was done"),
+        N_("Press F5 to start again"),
+    ),
     "DEV-301": Text(N_("This model cannot do that"), N_("Call the technician")),
     "DEV-401": Text(N_("The capture was cancelled"), N_("Press F5 to start again")),
     "DEV-501": Text(N_("There is no card on the reader"), N_("Place the card, then press F5")),

@@ -35,6 +35,9 @@ LONGEST_PAUSE_S: Final = 2.0
 STALLED_AFTER_S: Final = 0.9
 """No new whole picture for so long is a stall, also when the same bytes keep coming (own)."""
 
+STALL_WAIT_S: Final = 0.1
+"""A stream that failed after less time than this was ended by the camera (own)."""
+
 
 class FrameGrabber:
     """Keeps the newest frame of one camera; nothing is ever queued.
@@ -204,8 +207,10 @@ class FrameGrabber:
         renewed_at = self._clock.monotonic()
         garbled = self._counters.garbled
         while not self._stop.is_set():
+            asked_at = self._clock.monotonic()
             if not capture.grab():
-                self._fall(Link.SILENT, "the stream ended or stalled")
+                waited = self._clock.monotonic() - asked_at
+                self._fall_at_the_end(waited, had_a_frame, self._counters.garbled - garbled)
                 break
             grabbed_at = self._clock.monotonic()
             is_there, raw = capture.retrieve()
@@ -251,6 +256,17 @@ class FrameGrabber:
                 self._cell.put(frame)
             if self._is_previewing:
                 self._publish(frame)
+
+    def _fall_at_the_end(self, waited: float, had_a_frame: bool, garbled: int) -> None:
+        """Say what the end of a stream means, `waited` seconds after a picture was asked for."""
+        if waited > STALL_WAIT_S:
+            self._fall(Link.SILENT, "the stream stalled")
+        elif had_a_frame:  # the next opening tells whether the camera is still there
+            self._fall(Link.OPENING, "the stream ended and is opened anew")
+        elif garbled > 0:
+            self._fall(Link.BROKEN, "every stream ends within its first picture")
+        else:
+            self._fall(Link.GONE, "every stream ends before its first picture")
 
     def _fall_without_news(self, garbled: int) -> None:
         if garbled > 0:

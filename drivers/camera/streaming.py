@@ -42,7 +42,11 @@ GIVES_UP_AFTER_S: Final = 0.5
 LARGEST_BURST: Final = 32
 """Frames of a burst are in memory together: 90 MB at 720p."""
 
+OPENING_PATIENCE_S: Final = 0.7
+"""A stream that has just ended gets so long to come back before an idle look complains (own)."""
+
 _POLL_S = 0.05
+_GLANCE_S = 0.01
 _SILENCE_S: Final = 4.0
 """A camera that is there and silent gets a second opening: some wake up slowly."""
 _JOIN_S = 1.9  # the longest opening with its probe takes 1.75 s; `close` waits 2 s
@@ -85,7 +89,7 @@ class StreamingCamera(PreviewingDevice):
             self.name,
             partial(open_source, self._camera),
             self._unpack,
-            self._frames.put,
+            self._show,
             self.clock,
             self.recorder,
             self._memory,
@@ -121,6 +125,12 @@ class StreamingCamera(PreviewingDevice):
         size = (self._camera.width, self._camera.height)
         return size if all(size) else None
 
+    def _show(self, frame: Frame) -> None:
+        """Publish a picture; one of another size is no picture of this connection."""
+        height, width = frame.image.shape[:2]
+        if (width, height) == self._size:
+            self._frames.put(frame)
+
     def _wrong_size(self, width: int, height: int) -> str:
         return f"picture of {width} x {height}, expected {self._size[0]} x {self._size[1]}"
 
@@ -139,6 +149,9 @@ class StreamingCamera(PreviewingDevice):
 
     def _do_check(self, call: Call) -> None:
         grabber = self._running()
+        patience = self.clock.monotonic() + OPENING_PATIENCE_S
+        while grabber.link is Link.OPENING and self.clock.monotonic() < patience:
+            call.sleep(_GLANCE_S)
         if grabber.link is not Link.STREAMING:
             raise self._why(grabber, grabber.link)
         if grabber.size != self._size:

@@ -43,7 +43,7 @@ class ApduChannel:
     """
 
     def __init__(self, channel: CardChannel) -> None:
-        self._channel = channel
+        self._transmit = channel.transmit
         self._device = channel.device
 
     def send(self, apdu: bytes) -> Response:
@@ -54,15 +54,17 @@ class ApduChannel:
             CardUnreadable: the card goes on answering without end.
             DeviceTimeout: the deadline of the reading passed.
         """
-        response = self._exchange(apdu)
-        if response.status >> 8 == 0x6C and len(apdu) == 5:
-            response = self._exchange(apdu[:4] + bytes([response.status & 0xFF]))
-        data, status = response.data, response.status
+        answer = self._transmit(apdu)
+        status = answer[-2] << 8 | answer[-1]
+        if status >> 8 == 0x6C and _ends_in_expected_length(apdu):
+            answer = self._transmit(apdu[:-1] + answer[-1:])
+            status = answer[-2] << 8 | answer[-1]
+        data = answer[:-2]
         for _ in range(MAX_GET_RESPONSES):
             if status >> 8 != 0x61:
                 return Response(data, status)
-            more = self._exchange(bytes((0x00, 0xC0, 0x00, 0x00, status & 0xFF)))
-            data, status = data + more.data, more.status
+            answer = self._transmit(bytes((0x00, 0xC0, 0x00, 0x00, status & 0xFF)))
+            data, status = data + answer[:-2], answer[-2] << 8 | answer[-1]
         raise self.unreadable(f"more than {MAX_GET_RESPONSES} pieces of one answer")
 
     def select_file(self, identifier: int) -> None:
@@ -96,12 +98,15 @@ class ApduChannel:
         if not 0 < length <= CHUNK_BYTES or not 0 <= offset <= MAX_OFFSET + 1 - length:
             raise ValueError(f"{length} bytes at {offset}")
         response = self.send(bytes((0x00, 0xB0, offset >> 8, offset & 0xFF, length)))
-        if response.status not in (SUCCESS, END_OF_FILE):
-            raise CardAnswer(self._device, f"READ BINARY at {offset}", response.status)
-        ends = may_end and response.status == END_OF_FILE
-        if len(response.data) > length or (len(response.data) < length and not ends):
-            raise self.unreadable(f"{len(response.data)} bytes, asked for {length}")
-        return response.data
+        data, status = response.data, response.status
+        if status == SUCCESS and len(data) == length:
+            return data
+        if status not in (SUCCESS, END_OF_FILE):
+            raise CardAnswer(self._device, f"READ BINARY at {offset}", status)
+        ends = may_end and status == END_OF_FILE
+        if len(data) > length or (len(data) < length and not ends):
+            raise self.unreadable(f"{len(data)} bytes, asked for {length}")
+        return data
 
     def read_range(self, offset: int, length: int) -> bytes:
         """Read `length` (1 to 8192) bytes of the selected file in chunks of up to 248."""
@@ -146,6 +151,7 @@ class ApduChannel:
         if response.status != SUCCESS:
             raise CardAnswer(self._device, command, response.status)
 
-    def _exchange(self, apdu: bytes) -> Response:
-        answer = self._channel.transmit(apdu)
-        return Response(answer[:-2], int.from_bytes(answer[-2:], "big"))
+
+def _ends_in_expected_length(apdu: bytes) -> bool:
+    """Say whether the last byte is Le: cases 2 and 4 of ISO/IEC 7816-3:2006 clause 12.1."""
+    return len(apdu) == 5 or (len(apdu) > 5 and len(apdu) == 6 + apdu[4])

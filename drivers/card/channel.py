@@ -31,19 +31,22 @@ T = TypeVar("T")
 SHORT_APDU_BYTES: Final = range(4, 262)
 CARD: Final = "card"
 ACCESS_MODULE: Final = "access module"
+POWER_ON: Final = b"power on"
+"""Stands for a command while a slot is powered, which can take as long as one."""
 
 
 class Outstanding(NamedTuple):
     """A command that has been sent and not yet answered; `since` is the clock of its call."""
 
     slot: str
+    what: str
     since: float
 
 
 class SlotChannel:
     """A `CardChannel` to one slot.
 
-    `outstanding` is read by the device thread, everything else belongs to the link thread.
+    `outstanding` and `failure` are read by the device thread, the rest belongs to the link thread.
     """
 
     slot = CARD
@@ -53,7 +56,8 @@ class SlotChannel:
         self._contact = contact
         self._recorder = recorder
         self._call: Call | None = None
-        self.outstanding: Outstanding | None = None
+        self._pending = b""
+        self._sent_at = 0.0
         self.failure: DeviceError | None = None
 
     @property
@@ -76,22 +80,34 @@ class SlotChannel:
         """
         if len(apdu) not in SHORT_APDU_BYTES:
             raise Unsupported(self._device, f"command of {len(apdu)} bytes is no short APDU")
-        if self._call is None or self.failure is not None:
-            raise self._refusal()
         call = self._call
+        if call is None or self.failure is not None:
+            raise self._refusal()
         call.check()
-        # only header and sizes: data and their hashes would give away UID, NIK and PIN
-        self._recorder.note(f"{apdu[:4].hex()} {len(apdu)} bytes", Direction.SENT)
-        self.outstanding = Outstanding(self.slot, call.clock.monotonic())
+        self._pending = apdu
+        self._sent_at = call.clock.monotonic()
         try:
             answer = self._contact.transmit(apdu)
         except DeviceError as error:
             self.failure = error
+            self._note(apdu, error.code)
             raise
         finally:
-            self.outstanding = None
-        self._recorder.note(f"{status_text(answer)} {len(answer)} bytes", Direction.RECEIVED)
+            self._pending = b""
+        self._note(apdu, f"{status_text(answer)} {len(answer)} bytes")
         return answer
+
+    @property
+    def outstanding(self) -> Outstanding | None:
+        """The command that is unanswered now; for the device thread."""
+        apdu, since = self._pending, self._sent_at
+        what = "power on" if apdu is POWER_ON else apdu[:4].hex()
+        return Outstanding(self.slot, what, since) if apdu else None
+
+    def _note(self, apdu: bytes, outcome: str) -> None:
+        # header and sizes: data and their hashes would give away UID, NIK and PIN; one entry for
+        # command and answer, because entries are what the driver's own time is mostly spent on
+        self._recorder.note(f"{apdu[:4].hex()} {len(apdu)} bytes: {outcome}", Direction.SENT)
 
     @contextmanager
     def serving(self, call: Call) -> Iterator[None]:
@@ -138,7 +154,7 @@ class ModuleChannel(SlotChannel):
 
     def _connect(self, call: Call) -> None:
         call.check()
-        self.outstanding = Outstanding(self.slot, call.clock.monotonic())
+        self._pending, self._sent_at = POWER_ON, call.clock.monotonic()
         try:
             self._contact.connect()
             check_atr(self._contact.atr())
@@ -152,7 +168,7 @@ class ModuleChannel(SlotChannel):
             detail = error.detail or "the slot is empty"
             raise self._failed(SamMissing(self._device, detail)) from error
         finally:
-            self.outstanding = None
+            self._pending = b""
 
     def _failed(self, error: DeviceError) -> DeviceError:
         self.failure = error
@@ -186,9 +202,10 @@ class SessionChannel(SlotChannel):
     @property
     def waits_for(self) -> Outstanding | None:
         """The command that is unanswered now, to either slot."""
-        if self.outstanding is None and self._module is not None:
+        outstanding = self.outstanding
+        if outstanding is None and self._module is not None:
             return self._module.outstanding
-        return self.outstanding
+        return outstanding
 
     @property
     def has_lost_the_wire(self) -> bool:

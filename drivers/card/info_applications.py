@@ -18,8 +18,8 @@ from typing import Final
 from drivers.card.apdu import SUCCESS, ApduChannel, CardAnswer
 from drivers.card.profiles import ktpel, open_lds, piv_objects
 from drivers.card.profiles.piv import PivCard
+from drivers.card.profiles.piv_certificate import CertificateError, OperatorCertificate
 from drivers.card.profiles.piv_objects import Slot
-from drivers.card.profiles.piv_trust import CertificateError, OperatorCertificate
 from drivers.errors import CardUnreadable, PivCertificateAbsent, PivUnreadable
 
 DEACTIVATED: Final = 0x6283

@@ -49,9 +49,11 @@ class OpeningFile:
             )
         except OSError as error:
             raise self._unusable(f"{error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             self._check(os.fstat(descriptor))
-            text = file.read(MAX_FILE_BYTES + 1)
+            text = os.read(descriptor, MAX_FILE_BYTES + 1)
+        finally:
+            os.close(descriptor)
         digits = b"".join(text.split())
         try:
             opening = bytes.fromhex(digits.decode("ascii"))

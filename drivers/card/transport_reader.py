@@ -257,6 +257,8 @@ class TransportReader(CardReader):
         try:
             return self._link.ask(call, whole, lambda: self._check_patience(channel))
         finally:
+            if not is_done and (unanswered := channel.waits_for) is not None:
+                self.recorder.note(f"{unanswered.slot}: {unanswered.what} unanswered")
             if not is_done or channel.has_lost_the_wire:
                 self._demand_lifting(channel.failure)
                 self._drop_link()

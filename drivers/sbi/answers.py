@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from drivers.errors import (
-    DeviceBusy,
-    DeviceError,
-    DeviceRefused,
-    DeviceTimeout,
-    Disconnected,
-    ProtocolError,
-)
-from drivers.sbi.protocol import (
-    BUSY_CODES,
-    ERROR_TEXTS,
-    GONE_CODES,
-    SUCCESS,
-    TIMEOUT_CODES,
-)
+from drivers.errors import DeviceError, ProtocolError
+from drivers.sbi.codes import SUCCESS, error_for
 
 JsonObject = dict[str, object]
 
@@ -64,12 +51,4 @@ def error_of(answer: object, device: str) -> DeviceError:
     code = error_code(answer)
     if not (code.isascii() and code.isdigit()) or len(code) > 6 or code == SUCCESS:
         return ProtocolError(device, "refusal without an error code")
-    # our own wording: the service's text is foreign and may name anything
-    detail = ERROR_TEXTS.get(code, "code of the vendor")
-    if code in BUSY_CODES:
-        return DeviceBusy(device, f"{code} {detail}")
-    if code in TIMEOUT_CODES:
-        return DeviceTimeout(device, f"{code} {detail}")
-    if code in GONE_CODES:
-        return Disconnected(device, f"{code} {detail}")
-    return DeviceRefused(device, code, detail)
+    return error_for(code, device)

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from drivers.device import Call
 from drivers.errors import DeviceBusy, DeviceRefused, Disconnected, Unsupported, Untrusted
-from drivers.recorder import FlightRecorder
-from drivers.sbi.answers import JsonObject, error_code, objects, text, texts
+from drivers.recorder import Direction, FlightRecorder
+from drivers.sbi.answers import JsonObject, child, error_code, objects, text, texts
 from drivers.sbi.chain import BUSY_LIMIT_S, SERVICES, HashChain
-from drivers.sbi.checks import Expectation, VerifiedAnswer, verify_answer
+from drivers.sbi.checks import Expectation, VerifiedAnswer, verify_received
 from drivers.sbi.discovery import Found, callback_port, discover
-from drivers.sbi.link import exchange
-from drivers.sbi.protocol import (
-    HOST,
-    INFO,
-    PURPOSE,
-    RCAPTURE,
-    SPEC_VERSION,
-    BioType,
-    Status,
-    Target,
-    capture_request,
-)
+from drivers.sbi.link import exchange, exchange_raw
+from drivers.sbi.protocol import HOST, PURPOSE, BioType, Status, Target
+from drivers.sbi.requests import CaptureOrder, info_request
 from drivers.sbi.trust import Check, CheckFailed, DigitalId, Identity, Trust, level_of
+from drivers.sbi.versions import RCAPTURE, Version
 
 T = TypeVar("T")
 
 BUSY_POLL_S: Final = 0.25
 _ANSWER_MARGIN_S: Final = 1.0
 _READY_POLL_S: Final = 0.05
+_KEPT_TRANSACTIONS: Final = 256
 
 
 def retry_while_busy(call: Call, attempt: Callable[[], T]) -> T:
@@ -51,6 +46,19 @@ def retry_while_busy(call: Call, attempt: Callable[[], T]) -> T:
         call.sleep(BUSY_POLL_S)
 
 
+@dataclass(frozen=True, slots=True)
+class DeskPolicy:
+    """What this desk demands of every device, and tells every device.
+
+    `least_trust` is the lowest level of trust, "L0" or "L1".
+    """
+
+    environment: str
+    trust: Trust
+    least_trust: str = "L0"
+    custom_options: Mapping[str, str] = field(default_factory=dict)
+
+
 class SbiClient:
     """Calls one device of one service.
 
@@ -61,23 +69,27 @@ class SbiClient:
     def __init__(
         self,
         found: Found,
-        environment: str,
-        trust: Trust,
+        policy: DeskPolicy,
         recorder: FlightRecorder,
         chain: HashChain | None = None,
     ) -> None:
         self._found = found
-        self._environment = environment
-        self._trust = trust
+        self._policy = policy
         self._recorder = recorder
         self._chain = chain
         self._port = found.port
         self._bio_type = BioType(found.digital_id.bio_type)
+        self._transactions: deque[str] = deque(maxlen=_KEPT_TRANSACTIONS)
 
     @property
     def port(self) -> int:
         """Where the device is called."""
         return self._port
+
+    @property
+    def version(self) -> Version:
+        """The version of the interface that is spoken."""
+        return self._found.version
 
     def identify(self, call: Call) -> Identity:
         """Read and verify the signed description of the device.
@@ -87,14 +99,15 @@ class SbiClient:
             Disconnected: the service no longer has the device.
         """
         try:
-            self._port = callback_port(self._found)
-            answer = exchange(self._port, INFO, {}, call, self._recorder)
+            self._port = callback_port(self._found.callback)
+            request = info_request(self.version)
+            answer = exchange(self._port, self.version.info, request, call, self._recorder)
             for item in objects(answer, call.device):
                 identity = self._identity(item, call)
                 if identity is not None:
                     return identity
         except CheckFailed as failure:
-            raise Untrusted(call.device, failure.check, failure.detail) from failure
+            raise failure.of(call.device) from failure
         raise Disconnected(call.device, "the service no longer describes the device")
 
     def _identity(self, item: JsonObject, call: Call) -> Identity | None:
@@ -104,19 +117,21 @@ class SbiClient:
             self._recorder.note(f"unsigned description, error {error_code(item)}")
             return None
         now = call.clock.utc_now()
-        signed = self._trust.verify(token, now)
-        fields = signed.payload
-        if text(fields, "deviceId") != self._found.device_id:
+        signed = self._policy.trust.verify(token, now)
+        # some services wrap the description once more
+        fields = child(signed.payload, "deviceInfo") or signed.payload
+        if text(fields, self.version.device_key) != self._found.key:
             return None
-        level = level_of(text(fields, "certification"))
-        inner = self._trust.verify_identity(text(fields, "digitalId"), level, now)
+        level = level_of(text(fields, "certification"), self._policy.least_trust)
+        inner = self._policy.trust.verify_identity(text(fields, "digitalId"), level, now)
         digital_id = DigitalId.of(inner.payload)
         if digital_id != self._found.digital_id or not digital_id.serial:
             raise CheckFailed(Check.DEVICE_IDENTITY, "another device than discovery announced")
         self._check_description(fields)
         return Identity(
             self._port,
-            self._found.device_id,
+            self.version,
+            self._found.key,
             text(fields, "deviceCode"),
             digital_id,
             self._bio_type,
@@ -124,16 +139,19 @@ class SbiClient:
             text(fields, "firmware"),
             texts(fields, "deviceSubId"),
             text(fields, "deviceStatus"),
+            signed.signer_sha256,
             signed.signer_valid_until,
         )
 
     def _check_description(self, fields: JsonObject) -> None:
-        if SPEC_VERSION not in texts(fields, "specVersion"):
-            raise CheckFailed(Check.SPEC_VERSION, f"device does not speak {SPEC_VERSION}")
+        if self.version.name not in texts(fields, "specVersion"):
+            raise CheckFailed(Check.SPEC_VERSION, f"device does not speak {self.version.name}")
         if text(fields, "purpose") != PURPOSE:
             raise CheckFailed(Check.PURPOSE, "not a registration device")
-        if text(fields, "env") != self._environment:
+        if text(fields, "env") != self._policy.environment:
             raise CheckFailed(Check.ENVIRONMENT, "not the environment of this desk")
+        if callback_port(text(fields, "callbackId")) != self._port:
+            raise CheckFailed(Check.CALLBACK, "another address than discovery announced")
 
     def wait_ready(self, call: Call) -> None:
         """Wait until the device has noticed that its live picture was closed.
@@ -143,16 +161,22 @@ class SbiClient:
             Disconnected: the service no longer has the device.
         """
         until = call.clock.monotonic() + BUSY_LIMIT_S
-        while self._status(call) == Status.BUSY:
+        while self.find(call).status == Status.BUSY:
             if call.clock.monotonic() >= until:
                 raise DeviceBusy(call.device, "still busy after its live picture was closed")
             call.sleep(_READY_POLL_S)
 
-    def _status(self, call: Call) -> str:
-        for found in discover(self._port, self._bio_type, call, self._recorder):
-            if found.device_id == self._found.device_id:
-                return found.status
-        raise Disconnected(call.device, "the service no longer has the device")
+    def find(self, call: Call) -> Found:
+        """Ask the service, unsigned and in milliseconds, what it says of the device now.
+
+        Raises:
+            Disconnected: the service is gone, or no longer has this very device.
+        """
+        there = discover(self._port, self._bio_type, call, self._recorder, (self.version,))
+        for found in there:
+            if (found.key, found.digital_id) == (self._found.key, self._found.digital_id):
+                return found
+        raise Disconnected(call.device, "the service does not offer this device any more")
 
     def capture(
         self, identity: Identity, target: Target, wanted_score: int, call: Call
@@ -181,32 +205,30 @@ class SbiClient:
         self, identity: Identity, target: Target, wanted_score: int, previous: str, call: Call
     ) -> VerifiedAnswer:
         """Send one request with a transaction number of its own and check the answer."""
-        transaction_id = str(uuid.uuid4())
         # the device gives up before we do, so that it is not left waiting for a finger
         patience_s = call.remaining - min(_ANSWER_MARGIN_S, call.remaining / 4)
-        request = capture_request(
+        order = CaptureOrder(
+            self.version,
+            identity.key,
             target,
-            device_id=identity.device_id,
-            environment=self._environment,
-            transaction_id=transaction_id,
-            previous_hash=previous,
-            wanted_score=wanted_score,
-            timeout_ms=max(1, int(patience_s * 1000)),
-            at=call.clock.utc_now(),
-        )
-        answer = exchange(self._port, RCAPTURE, request, call, self._recorder)
-        expected = Expectation(
-            call.device,
-            identity,
-            self._trust,
-            target,
-            self._environment,
-            transaction_id,
+            self._policy.environment,
+            str(uuid.uuid4()),
             previous,
+            wanted_score,
+            max(1, int(patience_s * 1000)),
             call.clock.utc_now(),
+            self._policy.custom_options,
+        )
+        earlier = frozenset(self._transactions)
+        self._transactions.append(order.transaction_id)
+        received = exchange_raw(self._port, RCAPTURE, order.request(), call, self._recorder)
+        expected = Expectation(
+            call.device, identity, self._policy.trust, order, call.clock.utc_now(), earlier
         )
         try:
-            return verify_answer(answer, expected)
+            verified = verify_received(received, expected)
         except (DeviceRefused, Untrusted) as error:
             self._recorder.note(f"capture rejected: {error.code} {error.detail}")
             raise
+        self._recorder.note(f"{len(verified.samples)} samples verified", Direction.RECEIVED)
+        return verified

@@ -1,25 +1,29 @@
-"""What scanner and iris camera share: finding the device, live picture, capture, self test."""
+"""What the SBI devices share: finding the device, live picture, capture, self test."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from drivers.api import CaptureRequest, PreviewingDevice
 from drivers.clock import Clock
 from drivers.device import Call, DeviceSettings
 from drivers.errors import ConnectFailed, Disconnected, NotConnected, Unsupported
 from drivers.sbi.chain import HashChain
-from drivers.sbi.client import SbiClient, retry_while_busy
-from drivers.sbi.discovery import Found, discover, search
+from drivers.sbi.client import DeskPolicy, SbiClient, retry_while_busy
+from drivers.sbi.discovery import Found
+from drivers.sbi.finding import DeviceFinder
 from drivers.sbi.iso19794.fields import RecordMalformed
 from drivers.sbi.iso19794.images import decode_preview
 from drivers.sbi.jws import TrustStore
 from drivers.sbi.protocol import BioType, Status, Target
 from drivers.sbi.settings import SbiSettings
-from drivers.sbi.stream import Preview
+from drivers.sbi.stream import Preview, StreamSource
 from drivers.sbi.trust import Identity, Trust
 from drivers.values import Capture, DeviceInfo, Frame, SelfTest
+
+CHECK_LIMIT_S: Final = 0.5
+"""How long a service may take to say that an idle device is still there."""
 
 
 class SbiDevice(PreviewingDevice):
@@ -34,6 +38,8 @@ class SbiDevice(PreviewingDevice):
     driver: ClassVar[str]
     sub_types: ClassVar[frozenset[str]]
     """The `deviceSubType` values that this driver can use."""
+    has_colour: ClassVar[bool] = False
+    """Whether the live picture is one of colour."""
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class SbiDevice(PreviewingDevice):
             raise TypeError(f"{name}: settings must be SbiSettings")
         self._settings = settings
         self._chain = chain
+        self._known_serial = settings.expect_serial
         self._client: SbiClient | None = None
         self._identity: Identity | None = None
         self._preview: Preview | None = None
@@ -58,48 +65,40 @@ class SbiDevice(PreviewingDevice):
         """Translate a request; raise `ValueError` when the interface cannot ask for it."""
 
     def _do_connect(self, call: Call) -> DeviceInfo:
-        trust = self._load_trust()
+        policy = self._load_policy()
+
+        def client_of(found: Found) -> SbiClient:
+            return SbiClient(found, policy, self.recorder, self._chain)
+
+        finder = DeviceFinder(self.bio_type, self.sub_types, self._settings, self.recorder)
         try:
-            found = self._choose(self._discover(call))
-            client = SbiClient(found, self._settings.environment, trust, self.recorder, self._chain)
-            identity = client.identify(call)
+            client, identity = finder.find(self._known_serial, client_of, call)
         except Disconnected as error:
             raise ConnectFailed(self.name, error.detail) from error
         self._client, self._identity = client, identity
         digital_id = identity.digital_id
+        self._known_serial = digital_id.serial
+        self.recorder.note(f"connected at {identity.port}, SBI {identity.version.name}")
         return DeviceInfo(
             self.kind,
             self.driver,
             f"{digital_id.make} {digital_id.model}",
             digital_id.serial,
             identity.firmware,
-            frozenset({"preview", "attestation"}),
+            frozenset({"preview", "attestation", f"sbi-{identity.version.name}"}),
+            identity.level,
         )
 
-    def _load_trust(self) -> Trust:
+    def _load_policy(self) -> DeskPolicy:
         settings = self._settings
         try:
             device = TrustStore.load(settings.device_roots)
-            return Trust(device, TrustStore.load(settings.chip_roots))
+            trust = Trust(device, TrustStore.load(settings.chip_roots))
         except (OSError, ValueError) as error:
             detail = f"root certificates unreadable: {type(error).__name__}"
             raise ConnectFailed(self.name, detail) from error
-
-    def _discover(self, call: Call) -> list[Found]:
-        if self._settings.port:
-            return discover(self._settings.port, self.bio_type, call, self.recorder)
-        return search(self.bio_type, call, self.recorder)
-
-    def _choose(self, devices: list[Found]) -> Found:
-        """Pick the device that was set up; its serial number decides, never its port."""
-        usable = [d for d in devices if d.digital_id.sub_type in self.sub_types]
-        if self._expect_serial:
-            usable = [d for d in usable if d.digital_id.serial == self._expect_serial]
-        if not usable:
-            raise ConnectFailed(self.name, f"{len(devices)} devices answered, none is this one")
-        if len({device.digital_id for device in usable}) > 1:
-            raise ConnectFailed(self.name, "several devices answered; set expect_serial")
-        return usable[0]
+        options = settings.custom_options
+        return DeskPolicy(settings.environment, trust, settings.least_trust, options)
 
     def _do_close(self) -> None:
         self._end_preview()
@@ -108,10 +107,9 @@ class SbiDevice(PreviewingDevice):
 
     def _do_check(self, call: Call) -> None:
         """Ask the service whether this very device is still behind it."""
-        _, identity = self._connected()
-        there = discover(identity.port, self.bio_type, call, self.recorder)
-        if identity.digital_id not in [found.digital_id for found in there]:
-            raise Disconnected(self.name, "the service does not offer this device any more")
+        client, _ = self._connected()
+        limit = min(call.deadline, call.clock.monotonic() + CHECK_LIMIT_S)
+        client.find(Call(call.device, call.clock, limit, call.cancelled))
 
     def _do_self_test(self, call: Call) -> SelfTest:
         client, _ = self._connected()
@@ -123,6 +121,7 @@ class SbiDevice(PreviewingDevice):
             "status": identity.status,
             "level": identity.level,
             "firmware": identity.firmware,
+            "interface": f"SBI {identity.version.name}",
             "port": identity.port,
             "certificate_days_left": left.days,
         }
@@ -132,10 +131,16 @@ class SbiDevice(PreviewingDevice):
         client, identity = self._connected()
         target = self._wanted(request)
         self._end_preview(call)
-        preview = Preview(target, self.name, self.clock, self.recorder)
-        retry_while_busy(
-            call, lambda: preview.start(client.port, identity.device_id, call, self._publish)
+        source = StreamSource(client.port, client.version, identity.key, target)
+        preview = Preview(
+            source,
+            self.name,
+            self.clock,
+            self.recorder,
+            on_frame=self._publish,
+            on_break=self._frames.clear,
         )
+        retry_while_busy(call, lambda: preview.start(call))
         self._preview = preview
 
     def _do_stop_preview(self, call: Call) -> None:
@@ -145,8 +150,11 @@ class SbiDevice(PreviewingDevice):
         """Capture what was asked for; the device ends a live picture of the same target itself."""
         client, identity = self._connected()
         target = self._wanted(request)
-        if self._preview is not None and self._preview.target.sub_id != target.sub_id:
-            self._end_preview(call)
+        preview = self._preview
+        if preview is not None:
+            preview.hold()
+            if preview.source.target.sub_id != target.sub_id or not preview.flowing:
+                self._end_preview(call)
         started_at = self.clock.utc_now()
         try:
             verified = client.capture(identity, target, wanted_score, call)
@@ -155,6 +163,8 @@ class SbiDevice(PreviewingDevice):
             # ends that is the end of its live picture
             if call.cancelled.is_set() or call.remaining <= 0:
                 self._end_preview()
+            elif preview is not None:
+                preview.release()
         captured_at = self.clock.utc_now()
         return Capture(verified.samples, self.info, started_at, captured_at, verified.attestation)
 
@@ -182,7 +192,7 @@ class SbiDevice(PreviewingDevice):
     def _publish(self, jpeg: bytes) -> None:
         """Decode a frame of the live picture; runs on the preview's thread."""
         try:
-            image = decode_preview(jpeg)
+            image = decode_preview(jpeg, colour=self.has_colour)
         except RecordMalformed as error:
             self.recorder.note(f"frame left out: {error}")
             return

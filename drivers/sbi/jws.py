@@ -27,7 +27,11 @@ MIN_RSA_BITS: Final = 2048
 
 
 class BadToken(Exception):
-    """A token does not hold; `check` is "signature" or "certificate"."""
+    """A token does not hold.
+
+    `check` is "signature", "certificate" (issuer), "certificate-validity" (ended) or "timestamp"
+    (begins in the future: somebody's clock is wrong).
+    """
 
     def __init__(self, check: str, detail: str) -> None:
         super().__init__(f"{check}: {detail}")
@@ -70,9 +74,18 @@ class TrustStore:
             found += x509.load_pem_x509_certificates(file.read_bytes())
         return cls(tuple(found))
 
-    def vouches_for(self, leaf: x509.Certificate, now: datetime) -> bool:
-        """Say whether a valid anchor with the right to issue has issued this certificate."""
-        return any(_has_issued(anchor, leaf) and _is_valid(anchor, now) for anchor in self.anchors)
+    def check_issuer(self, leaf: x509.Certificate, now: datetime) -> None:
+        """Demand that a valid anchor with the right to issue has issued a valid certificate.
+
+        Raises:
+            BadToken: none has, or anchor or certificate is outside its validity.
+        """
+        issuers = [anchor for anchor in self.anchors if _has_issued(anchor, leaf)]
+        if not issuers:
+            raise BadToken("certificate", "signer not issued by a root of this desk")
+        _check_validity(leaf, "signer", now)
+        if not any(_is_valid(anchor, now) for anchor in issuers):
+            _check_validity(issuers[0], "root", now)
 
 
 def decode_base64(text: str) -> bytes:
@@ -112,7 +125,8 @@ def verify_token(token: str, trust: TrustStore, now: datetime) -> Token:
     """Verify a compact token and return its payload.
 
     Raises:
-        BadToken: wrong form, algorithm, key, signature, issuer or validity.
+        BadToken: wrong form, algorithm, key, signature, issuer or validity; validity is looked at
+            last, so that "expired" is never said of a stranger.
     """
     parts = token.split(".")
     if len(parts) != 3:
@@ -128,10 +142,7 @@ def verify_token(token: str, trust: TrustStore, now: datetime) -> Token:
         raise BadToken("signature", "does not match") from error
     except ValueError as error:
         raise BadToken("signature", "malformed token") from error
-    if not _is_valid(leaf, now):
-        raise BadToken("certificate", "signer outside its validity")
-    if not trust.vouches_for(leaf, now):
-        raise BadToken("certificate", "signer not issued by a root of this desk")
+    trust.check_issuer(leaf, now)
     fingerprint = hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
     return Token(content, fingerprint, leaf.not_valid_after_utc, token)
 
@@ -166,6 +177,13 @@ def _signing_key(leaf: x509.Certificate) -> RSAPublicKey:
 
 def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+
+
+def _check_validity(certificate: x509.Certificate, whose: str, now: datetime) -> None:
+    if now > certificate.not_valid_after_utc:
+        raise BadToken("certificate-validity", f"{whose} has ended")
+    if now < certificate.not_valid_before_utc:
+        raise BadToken("timestamp", f"certificate of the {whose} begins in the future")
 
 
 def _has_issued(anchor: x509.Certificate, leaf: x509.Certificate) -> bool:

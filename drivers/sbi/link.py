@@ -119,12 +119,24 @@ def exchange(
         Disconnected: nobody listens, or the connection broke before the answer was complete.
         ProtocolError: the answer is not HTTP 200 with JSON of a sensible size.
     """
+    return parse_json(exchange_raw(port, verb, body, call, recorder), call.device)
+
+
+def exchange_raw(
+    port: int, verb: tuple[str, str], body: object, call: Call, recorder: FlightRecorder
+) -> bytes:
+    """Send one request and return the body of its answer as received.
+
+    Raises:
+        Disconnected: nobody listens, or the connection broke before the answer was complete.
+        ProtocolError: the answer is not HTTP 200, or of no sensible size.
+    """
     with opened(port, verb, body, call, recorder) as (_, response):
         if response.status != http.client.OK:
             raise ProtocolError(call.device, f"{verb[0]} answered by HTTP {response.status}")
         content = read_body(response, call.device)
     recorder.payload(Direction.RECEIVED, f"{port} {verb[0]}", content)
-    return parse_json(content, call.device)
+    return content
 
 
 def read_body(response: http.client.HTTPResponse, device: str) -> bytes:

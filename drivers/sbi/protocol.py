@@ -1,7 +1,7 @@
-"""Words of SBI 0.9.5: verbs, names of fingers and eyes, capture targets, error codes, requests.
+"""Words of the interface that no version changes: places, names of fingers and eyes, targets.
 
-The wire's only vocabulary, used by the drivers and by the simulated service.
-Source: MOSIP Secure Biometric Interface 0.9.5, and the behaviour of its reference service.
+Used by the drivers and by the simulated service.
+Source: MOSIP Secure Biometric Interface 0.9.5 and 1.0, and the behaviour of its reference service.
 """
 
 from __future__ import annotations
@@ -16,16 +16,9 @@ from drivers.positions import Eye, Finger, Slap
 
 HOST: Final = "127.0.0.1"
 PORTS: Final = range(4501, 4601)
-SPEC_VERSION: Final = "0.9.5"
 PURPOSE: Final = "Registration"
 ENVIRONMENTS: Final = ("Staging", "Developer", "Pre-Production", "Production")
 ANY_TYPE: Final = "Biometric Device"
-SUCCESS: Final = "0"
-
-DISCOVER: Final = ("MOSIPDISC", "/device")
-INFO: Final = ("MOSIPDINFO", "/info")
-RCAPTURE: Final = ("RCAPTURE", "/capture")
-STREAM: Final = ("STREAM", "/stream")
 
 
 class BioType(StrEnum):
@@ -73,6 +66,7 @@ SLAP_ORDER: Final = {
     Slap.RIGHT_FOUR: Slap.RIGHT_FOUR.fingers,
     Slap.THUMBS: (Finger.LEFT_THUMB, Finger.RIGHT_THUMB),
 }
+FACE_SUB_ID: Final = "0"
 EYE_SUB_IDS: Final = {(Eye.LEFT,): "1", (Eye.RIGHT,): "2", (Eye.LEFT, Eye.RIGHT): "3"}
 
 Position = Finger | Eye
@@ -85,11 +79,15 @@ def name_of(position: Position) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one RCAPTURE asks for: `expected` in the order of the answer, without exceptions."""
+    """What one RCAPTURE asks for.
+
+    `expected` holds the positions in the order of the answer, without exceptions; a face is one
+    item without a position. `exceptions` of a face make it an exception photo.
+    """
 
     bio_type: BioType
     sub_id: str
-    expected: tuple[Position, ...]
+    expected: tuple[Position | None, ...]
     exceptions: tuple[Position, ...] = ()
 
 
@@ -125,106 +123,13 @@ def iris_target(eyes: tuple[Eye, ...]) -> Target:
     return Target(BioType.IRIS, EYE_SUB_IDS[wanted], wanted)
 
 
+def face_target(missing: frozenset[Position] = frozenset()) -> Target:
+    """Translate a portrait, or an exception photo that shows what is missing."""
+    fingers = sorted(position for position in missing if isinstance(position, Finger))
+    eyes = sorted((position for position in missing if isinstance(position, Eye)), reverse=True)
+    return Target(BioType.FACE, FACE_SUB_ID, (None,), (*fingers, *eyes))
+
+
 def utc_text(moment: datetime) -> str:
     """Write a timezone-aware moment as the interface does: UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def capture_request(
-    target: Target,
-    *,
-    device_id: str,
-    environment: str,
-    transaction_id: str,
-    previous_hash: str,
-    wanted_score: int,
-    timeout_ms: int,
-    at: datetime,
-) -> dict[str, object]:
-    """Build the body of RCAPTURE; every scalar is a string, and no key may be added."""
-    bio = {
-        "type": target.bio_type.value,
-        "count": str(len(target.expected)),
-        "bioSubType": [],
-        "exception": [name_of(position) for position in target.exceptions],
-        "requestedScore": str(wanted_score),
-        "deviceId": device_id,
-        "deviceSubId": target.sub_id,
-        "previousHash": previous_hash,
-    }
-    return {
-        "env": environment,
-        "purpose": PURPOSE,
-        "specVersion": SPEC_VERSION,
-        "timeout": str(timeout_ms),
-        "captureTime": utc_text(at),
-        "transactionId": transaction_id,
-        "bio": [bio],
-        "customOpts": None,
-    }
-
-
-ERROR_TEXTS: Final[Mapping[str, str]] = {
-    "0": "Success",
-    "100": "Device not registered",
-    "101": "Unable to detect a biometric object",
-    "102": "Technical error during extraction",
-    "103": "Device tamper detected",
-    "104": "Unable to connect to management server",
-    "105": "Image orientation error",
-    "106": "Device not found",
-    "107": "Device public key expired",
-    "108": "Domain public key missing",
-    "109": "Requested number of biometric (Finger/IRIS) not supported",
-    "110": "Device is not ready",
-    "111": "Device is busy",
-    "112": "Invalid Transaction ID",
-    "113": "Biometric count mismatch",
-    "114": "Biometric type mismatch",
-    "115": "Env values mismatch",
-    "116": "Biometric count value mismatch",
-    "117": "Biometric exception value mismatch",
-    "118": "Biometric exception does not fit the target",
-    "119": "Biometric sub type value mismatch",
-    "120": "Biometric type does not fit the device",
-    "121": "Purpose values mismatch",
-    "122": "Biometric sub type or exception does not fit the type",
-    "123": "No Description available.",
-    "202": "No device connected",
-    "500": "Invalid URL",
-    "501": "Invalid type value in discovery",
-    "502": "Biometric type values mismatch",
-    "503": "No devices connected",
-    "504": "Invalid status value",
-    "505": "Invalid score value",
-    "506": "Invalid delay value",
-    "507": "Invalid method value",
-    "551": "Profile not set",
-    "601": "Live stream not available for this device",
-    "604": "Device ID is missing",
-    "605": "Device is not connected or not registered",
-    "606": "Live stream not allowed for this purpose",
-    "607": "Device is not ready or busy",
-    "608": "No image for the live stream",
-    "609": "Live stream timeout",
-    "610": "Live stream: unknown error",
-    "700": "Live stream was stopped before the capture ended",
-    "701": "Capture timeout",
-    "702": "Device ID or sub ID differs from the live stream",
-    "703": "RCapture process already in progress, try after sometime",
-    "704": "Device ID is missing",
-    "705": "Device is not connected or not registered",
-    "706": "Capture not allowed for this purpose",
-    "707": "No data for this sub type",
-    "708": "No data for this sub type",
-    "709": "Registration capture not available for this device",
-    "710": "Capture: unknown error",
-    "999": "Unknown error",
-}
-
-BUSY_CODES: Final = frozenset({"111", "607", "702", "703"})
-"""702 too: the device has not noticed yet that the live picture of another target was closed."""
-
-TIMEOUT_CODES: Final = frozenset({"609", "701"})
-GONE_CODES: Final = frozenset({"106", "202", "503", "605", "705"})
-"""The service runs, but the device behind it has been taken away."""

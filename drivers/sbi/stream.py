@@ -7,9 +7,12 @@ only.
 
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final, Protocol
 
 from drivers.clock import Clock
@@ -17,17 +20,26 @@ from drivers.device import Call
 from drivers.errors import Cancelled, DeviceError, DeviceTimeout, ProtocolError
 from drivers.recorder import FlightRecorder
 from drivers.sbi.answers import error_of
-from drivers.sbi.link import opened, parse_json, read_body
-from drivers.sbi.protocol import STREAM, Target
+from drivers.sbi.link import PolledSocket, opened, parse_json, read_body
+from drivers.sbi.protocol import Target
+from drivers.sbi.requests import stream_request
+from drivers.sbi.versions import STREAM, Version
 
 STREAM_LIMIT_S: Final = 900.0
 """How long one stream may run: longer than any step at the desk; the interface defaults to 300."""
+
+STALL_S: Final = 2.0
+"""A picture that stands still for so long is broken; the interface demands 3 frames a second."""
+
+REOPEN_S: Final = (0.1, 0.25, 0.5, 1.0)
+"""Pauses before a broken live picture is opened anew; the last one repeats."""
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 _MAX_LINE_BYTES: Final = 4096
 _MAX_HEAD_LINES: Final = 32
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_END: Final = b"\xff\xd9"
+_SECOND_HEAD: Final = -1
 
 
 class LineReader(Protocol):
@@ -38,27 +50,37 @@ class LineReader(Protocol):
     def read(self, amount: int, /) -> bytes: ...
 
 
-def read_frames(source: LineReader, device: str) -> Generator[bytes, None, None]:
+def read_frames(source: LineReader, device: str) -> Generator[bytes, None, bool]:
     """Cut the stream into JPEG pictures until it ends; damaged pictures are left out.
+
+    The generator returns whether the device ended the stream, or False when it broke off.
 
     Raises:
         ProtocolError: the bytes are no such stream.
     """
     while (length := _part_length(source, device)) is not None:
+        if length == _SECOND_HEAD:
+            return True
         picture = source.read(length)
         if len(picture) < length:
-            return
+            return False
         if picture.startswith(_JPEG_START) and picture.endswith(_JPEG_END):
             yield picture
+    return False
 
 
 def _part_length(source: LineReader, device: str) -> int | None:
-    """Read one part head; return the length of its picture, or None at the end of the stream."""
+    """Read one part head and return the length of its picture.
+
+    None is the end of the bytes, `_SECOND_HEAD` the end of the stream as the device announces it.
+    """
     length = None
     for _ in range(_MAX_HEAD_LINES):
         line = source.readline(_MAX_LINE_BYTES)
-        if not line or line.startswith(b"HTTP/1."):
+        if not line:
             return None
+        if line.startswith(b"HTTP/1."):
+            return _SECOND_HEAD
         text = line.strip()
         name, _, value = text.partition(b":")
         if name.strip().lower() == b"content-length":
@@ -75,14 +97,55 @@ def _number(value: bytes, device: str) -> int:
     return int(digits)
 
 
-class Preview:
-    """One running stream and the thread that reads it."""
+@dataclass(frozen=True, slots=True)
+class StreamSource:
+    """Where a live picture comes from: the device `key` at `port`, and what it looks at."""
 
-    def __init__(self, target: Target, device: str, clock: Clock, recorder: FlightRecorder) -> None:
-        self.target = target
+    port: int
+    version: Version
+    key: str
+    target: Target
+
+
+class _Ending(Enum):
+    STOPPED = auto()
+    BY_DEVICE = auto()
+    BROKEN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """An open stream; `closing` closes it."""
+
+    link: PolledSocket
+    response: http.client.HTTPResponse
+    closing: ExitStack
+
+
+class Preview:
+    """One live picture and the thread that reads it.
+
+    A picture that breaks off or stands still is opened anew, until `stop` or, during a capture,
+    `hold`: then the device alone decides when it ends.
+    """
+
+    def __init__(
+        self,
+        source: StreamSource,
+        device: str,
+        clock: Clock,
+        recorder: FlightRecorder,
+        *,
+        on_frame: Callable[[bytes], None],
+        on_break: Callable[[], None],
+    ) -> None:
+        self.source = source
         self._call = Call(device, clock, clock.monotonic() + STREAM_LIMIT_S)
         self._recorder = recorder
-        self._open = ExitStack()
+        self._on_frame = on_frame
+        self._on_break = on_break
+        self._held = threading.Event()
+        self._flowing = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -90,32 +153,32 @@ class Preview:
         """Whether pictures may still come."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(
-        self, port: int, device_id: str, call: Call, on_frame: Callable[[bytes], None]
-    ) -> None:
+    @property
+    def flowing(self) -> bool:
+        """Whether the stream is open now: the device looks at its target."""
+        return self.running and self._flowing
+
+    def start(self, call: Call) -> None:
         """Open the stream under `call`, then read it on a thread that `stop` ends.
 
         Raises:
             DeviceError: the device refused, is busy or is gone.
         """
-        request = {
-            "deviceId": device_id,
-            "deviceSubId": self.target.sub_id,
-            "timeout": str(int(STREAM_LIMIT_S * 1000)),
-        }
-        with ExitStack() as stack:
-            opening = opened(port, STREAM, request, call, self._recorder)
-            link, response = stack.enter_context(opening)
-            if not (response.getheader("Content-Type") or "").startswith("multipart/"):
-                answer = parse_json(read_body(response, call.device), call.device)
-                raise error_of(answer, call.device)
-            link.call = self._call
-            self._open = stack.pop_all()
+        connection = self._connect(call)
         name = f"device-{call.device}-preview"
         self._thread = threading.Thread(
-            target=self._read, args=(response, on_frame), name=name, daemon=True
+            target=self._run, args=(connection,), name=name, daemon=True
         )
+        self._flowing = True
         self._thread.start()
+
+    def hold(self) -> None:
+        """Open nothing anew until `release`."""
+        self._held.set()
+
+    def release(self) -> None:
+        """End `hold`."""
+        self._held.clear()
 
     def stop(self) -> None:
         """Close the stream and wait for its thread; idempotent."""
@@ -123,15 +186,76 @@ class Preview:
         if self._thread is not None:
             self._thread.join(1.0)
 
-    def _read(self, response: LineReader, on_frame: Callable[[bytes], None]) -> None:
-        ending = "ended by the device"
+    def _connect(self, call: Call) -> _Connection:
+        source = self.source
+        request = stream_request(
+            source.version, source.key, source.target, int(STREAM_LIMIT_S * 1000)
+        )
+        with ExitStack() as stack:
+            opening = opened(source.port, STREAM, request, call, self._recorder)
+            link, response = stack.enter_context(opening)
+            if not (response.getheader("Content-Type") or "").startswith("multipart/"):
+                answer = parse_json(read_body(response, call.device), call.device)
+                raise error_of(answer, call.device)
+            return _Connection(link, response, stack.pop_all())
+
+    def _run(self, connection: _Connection | None) -> None:
+        while connection is not None:
+            self._flowing = True
+            ending = self._read(connection)
+            self._flowing = False
+            if ending is not _Ending.BROKEN:
+                return
+            self._on_break()
+            connection = self._connect_again()
+
+    def _read(self, connection: _Connection) -> _Ending:
+        """Read until the stream ends; every frame renews the patience with the next one."""
+        call = self._call
+        patience = Call(call.device, call.clock, self._stalled_at, call.cancelled)
+        connection.link.call = patience
+        told = "broke off"
         try:
-            with self._open:
-                for picture in read_frames(response, self._call.device):
-                    self._call.check()
-                    on_frame(picture)
-        except (Cancelled, DeviceTimeout):
-            ending = "stopped"
+            with connection.closing:
+                frames = read_frames(connection.response, call.device)
+                while True:
+                    picture = next(frames)
+                    patience.deadline = self._stalled_at
+                    self._on_frame(picture)
+        except StopIteration as end:
+            if end.value:
+                self._recorder.note("live picture ended by the device")
+                return _Ending.BY_DEVICE
+        except Cancelled:
+            return _Ending.STOPPED
+        except DeviceTimeout:
+            if call.remaining <= 0:
+                return _Ending.STOPPED
+            told = f"stood still for {STALL_S:g} s"
         except DeviceError as error:
-            ending = f"broken: {error.code} {error.detail}"
-        self._recorder.note(f"live picture {ending}")
+            told = f"{error.code} {error.detail}"
+        self._recorder.note(f"live picture broken: {told}")
+        return _Ending.BROKEN
+
+    @property
+    def _stalled_at(self) -> float:
+        return min(self._call.deadline, self._call.clock.monotonic() + STALL_S)
+
+    def _connect_again(self) -> _Connection | None:
+        """Try until it works; None when nobody wants the picture any more."""
+        call, failures = self._call, 0
+        try:
+            while True:
+                call.sleep(REOPEN_S[min(failures, len(REOPEN_S) - 1)])
+                if self._held.is_set():
+                    return None
+                failures += 1
+                limit = min(call.deadline, call.clock.monotonic() + STALL_S)
+                try:
+                    return self._connect(Call(call.device, call.clock, limit, call.cancelled))
+                except (Cancelled, DeviceTimeout):
+                    call.check()
+                except DeviceError as error:
+                    self._recorder.note(f"live picture refused: {error.code} {error.detail}")
+        except (Cancelled, DeviceTimeout):
+            return None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from drivers.errors import Untrusted
+from drivers.sbi import errors
 from drivers.sbi.answers import JsonObject, text
 from drivers.sbi.jws import BadToken, Token, TrustStore, verify_token
 from drivers.sbi.protocol import BioType
+from drivers.sbi.versions import Version, level_named
 
 
 class Check(StrEnum):
@@ -17,6 +21,7 @@ class Check(StrEnum):
 
     SIGNATURE = "signature"
     CERTIFICATE = "certificate"
+    VALIDITY = "certificate-validity"
     DEVICE_IDENTITY = "device-identity"
     CALLBACK = "callback"
     ENVIRONMENT = "environment"
@@ -32,25 +37,59 @@ class Check(StrEnum):
     COMPRESSION = "compression"
     RESOLUTION = "resolution"
     IMAGE = "image"
+    LEVEL = "level"
+    REPLAY = "replay"
+
+
+ERROR_OF: Final[Mapping[Check, type[Untrusted]]] = {
+    Check.SIGNATURE: errors.SignatureWrong,
+    Check.CERTIFICATE: errors.SignerUnknown,
+    Check.VALIDITY: errors.SignerExpired,
+    Check.DEVICE_IDENTITY: errors.OtherDevice,
+    Check.CALLBACK: errors.CallbackForeign,
+    Check.ENVIRONMENT: errors.OtherEnvironment,
+    Check.PURPOSE: errors.OtherPurpose,
+    Check.TRANSACTION: errors.OtherTransaction,
+    Check.SPEC_VERSION: errors.OtherVersion,
+    Check.TIMESTAMP: errors.ClocksDiffer,
+    Check.POSITIONS: errors.PositionsWrong,
+    Check.HASH_CHAIN: errors.HashChainBroken,
+    Check.SCORE: errors.ScoreImpossible,
+    Check.RECORD: errors.RecordBroken,
+    Check.RECORD_POSITION: errors.RecordMislabelled,
+    Check.COMPRESSION: errors.ImageLossy,
+    Check.RESOLUTION: errors.ResolutionWrong,
+    Check.IMAGE: errors.ImageWrong,
+    Check.LEVEL: errors.LevelTooLow,
+    Check.REPLAY: errors.Replayed,
+}
 
 
 class CheckFailed(Exception):
-    """One check failed; the client turns it into `Untrusted` with the name of the device."""
+    """One check failed; the client turns it into an error with the name of the device."""
 
     def __init__(self, check: Check, detail: str = "") -> None:
         super().__init__(f"{check}: {detail}")
         self.check = check
         self.detail = detail
 
+    def of(self, device: str) -> Untrusted:
+        """Return the error to raise."""
+        return ERROR_OF[self.check](device, self.check, self.detail)
 
-_LEVELS: Final = {"L0": "L0", "SBI 1.0": "L0", "L1": "L1", "SBI 2.0": "L1"}
 
+def level_of(certification: str, least: str) -> str:
+    """Return "L0" (signed in host software) or "L1" (signed inside the device).
 
-def level_of(certification: str) -> str:
-    """Return "L0" (signed in host software) or "L1" (signed inside the device)."""
-    if certification not in _LEVELS:
-        raise CheckFailed(Check.DEVICE_IDENTITY, "unknown certification level")
-    return _LEVELS[certification]
+    Raises:
+        CheckFailed: the device names no known level, or one below `least`.
+    """
+    level = level_named(certification)
+    if level is None:
+        raise CheckFailed(Check.LEVEL, "unknown certification level")
+    if level < least:
+        raise CheckFailed(Check.LEVEL, f"{level}, this desk demands {least}")
+    return level
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +139,14 @@ class DigitalId:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A device whose signed description has been verified."""
+    """A device whose signed description has been verified.
+
+    `key` is what `version` calls the device: its `deviceId`, or its serial number.
+    """
 
     port: int
-    device_id: str
+    version: Version
+    key: str
     device_code: str
     digital_id: DigitalId
     bio_type: BioType
@@ -111,4 +154,5 @@ class Identity:
     firmware: str
     sub_ids: tuple[str, ...]
     status: str
+    signer_sha256: str
     signer_valid_until: datetime

@@ -42,6 +42,8 @@ from drivers.serial.port import Port, port_errors
 
 DATA_PACKET_DEADLINE_S: Final = 0.5
 SILENCE_S: Final = 0.2
+BITS_PER_BYTE: Final = 10
+COPY_SLACK_S: Final = 0.001
 LARGEST_TEMPLATE_BYTES: Final = 8192
 """Far above every known firmware (512 to 1536): a module that never ends is stopped here."""
 
@@ -66,6 +68,7 @@ class R30xLink:
         self._settled = True
         self._owed: set[int] = set()
         self._noted = ""
+        self._quiet_until = 0.0
 
     @property
     def device(self) -> str:
@@ -209,15 +212,17 @@ class R30xLink:
     def _ask(
         self, command: Command, arguments: bytes, call: Call, within: float
     ) -> tuple[int, bytes]:
-        self._send(command, arguments)
+        self._send(command, arguments, call)
         answer = self._acknowledge(command, call, call.clock.monotonic() + within)
         self._settled = True
         code = answer.payload[0]
         self._note(f"{command.name}: {describe(code)}")
         return code, answer.payload[1:]
 
-    def _send(self, command: Command, arguments: bytes) -> None:
+    def _send(self, command: Command, arguments: bytes, call: Call) -> None:
         packet = Packet(PacketKind.COMMAND, bytes([command.code]) + arguments)
+        if (gap := self._quiet_until - call.clock.monotonic()) > 0:
+            call.sleep(gap)
         self._decoder.clear()
         self._settled = False
         with port_errors(self._device):
@@ -241,6 +246,9 @@ class R30xLink:
                 self._owe(command)
         if answer.kind is not PacketKind.ACKNOWLEDGE:
             raise ProtocolError(self._device, f"{command.name} answered by {answer.kind.name}")
+        # a second copy of this answer, which some bridges deliver, would come within this time
+        copy_s = len(answer.encode()) * BITS_PER_BYTE / self.baud + COPY_SLACK_S
+        self._quiet_until = call.clock.monotonic() + copy_s
         return answer
 
     def _read_data(self, size: int | None, call: Call) -> bytes:
@@ -299,7 +307,7 @@ class R30xLink:
     def _fall_into_step(self, call: Call) -> None:
         choices = [item for item in _STEPPING if item[0].parameter_bytes not in self._owed]
         command, arguments = choices[0] if choices else _STEPPING[0]
-        self._send(command, arguments)
+        self._send(command, arguments, call)
         expires = call.clock.monotonic() + command.deadline
         while True:
             answer = self._acknowledge(command, call, expires)

@@ -29,6 +29,7 @@ POLKIT_ACTION: Final = "org.debian.pcsc-lite.access_pcsc"
 POLKIT_POLICY: Final = "usr/share/polkit-1/actions/org.debian.pcsc-lite.policy"
 POLKIT_RULES: Final = ("etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d")
 VIRTUAL_READER: Final = "Virtual PCD"
+VIRTUAL_DRIVER: Final = "usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 SIMULATED: Final = "simulated"
 _START: Final = "sudo systemctl enable --now pcscd.socket"
 
@@ -136,6 +137,17 @@ def busy(host: Host) -> Cause:
         CauseCode.CARD_BUSY,
         f"another program holds the reader; {seen}",
         "Close that program.",
+    )
+
+
+def virtual_driver(host: Host, simulated_desk: bool) -> Cause | None:
+    """The driver of software readers is installed at a desk that records real people."""
+    if simulated_desk or not (host.root / VIRTUAL_DRIVER).exists():
+        return None
+    return Cause(
+        CauseCode.CARD_VIRTUAL,
+        "vsmartcard-vpcd is installed: any program could offer a card that does not exist",
+        "sudo apt-get remove vsmartcard-vpcd",
     )
 
 

@@ -70,7 +70,7 @@ def judge(
         yield Finding(entry.role, Health.GOOD, found)
     else:
         yield Finding(entry.role, Health.BAD, found, "The device's own test failed.")
-    for cause in _troubles(entry, outcome.test, host):
+    for cause in _troubles(entry, outcome.test, host, simulated=simulated):
         yield warning(entry.role, cause)
 
 
@@ -119,19 +119,21 @@ def _silent(node: Path, error: DeviceError) -> Cause | None:
 
 def _refusal(entry: ConfiguredDevice, info: DeviceInfo, simulated: bool) -> Cause | None:
     """Why a device that works may not be used all the same."""
-    if entry.kind.kind is Kind.CARD_READER:
-        return card_check.is_virtual(info, simulated)
-    least = getattr(entry.settings, "least_trust", None)
-    return None if least is None else sbi_check.trust_too_low(info, least)
+    is_reader = entry.kind.kind is Kind.CARD_READER
+    return card_check.is_virtual(info, simulated) if is_reader else None
 
 
-def _troubles(entry: ConfiguredDevice, test: SelfTest, host: Host) -> Iterator[Cause]:
+def _troubles(
+    entry: ConfiguredDevice, test: SelfTest, host: Host, *, simulated: bool
+) -> Iterator[Cause]:
     settings = entry.settings
     found: list[Cause | None] = []
     if isinstance(settings, SbiSettings):
         now = datetime.now(UTC)
         files = (*settings.device_roots, *settings.chip_roots)
         found += [sbi_check.root_expired(file, now, sbi_check.EXPIRES_SOON) for file in files]
+    if entry.kind.kind is Kind.CARD_READER:
+        found.append(card_check.virtual_driver(host, simulated))
     if isinstance(settings, R30xSettings):
         found.append(serial_check.baud_differs(settings, test.facts))
     for node in _nodes(entry):

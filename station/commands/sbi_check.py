@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +16,14 @@ from drivers.errors import DeviceError, Untrusted
 from drivers.ownership import listeners_on
 from drivers.recorder import FlightRecorder
 from drivers.sbi.discovery import discover, open_ports
+from drivers.sbi.errors import ClocksDiffer, LevelTooLow, SignerExpired, SignerUnknown
 from drivers.sbi.protocol import PORTS, BioType
 from drivers.sbi.settings import SbiSettings
-from drivers.sbi.trust import Check
-from drivers.values import DeviceInfo
 from station.commands.findings import Cause, CauseCode
 from station.commands.host import Host
 
 ASK_TIMEOUT_S: Final = 3.0
 EXPIRES_SOON: Final = timedelta(days=30)
-TRUST_LEVELS: Final = ("none", "L0", "L1")
-"""From nothing to signed inside the device."""
 _ASK_SELLER: Final = "Ask the seller of the device for its present root certificate."
 
 
@@ -57,11 +54,12 @@ def find_cause(
     services: Services | None = None,
 ) -> Cause | None:
     """Say why an SBI device does not work, if it can be seen from here."""
-    for file in (*settings.device_roots, *settings.chip_roots):
-        if (cause := no_root(file) or root_expired(file, now)) is not None:
-            return cause
+    files = (*settings.device_roots, *settings.chip_roots)
+    if (unusable := _first(no_root(file) for file in files)) is not None:
+        return unusable
     if isinstance(error, Untrusted):
-        return not_trusted(error) or clock_differs(error)
+        expired = _first(root_expired(file, now) for file in files)
+        return expired or not_trusted(error) or clock_differs(error, now) or trust_too_low(error)
     services = services or Services()
     return no_service(settings, services) or foreign(settings, services, host)
 
@@ -125,9 +123,9 @@ def root_expired(file: Path, now: datetime, margin: timedelta = timedelta()) -> 
     return None
 
 
-def not_trusted(error: Untrusted) -> Cause | None:
+def not_trusted(error: DeviceError) -> Cause | None:
     """The device signs, and no root of this desk has issued its key."""
-    if error.check not in (Check.CERTIFICATE, Check.SIGNATURE):
+    if not isinstance(error, SignerUnknown):
         return None
     return Cause(
         CauseCode.SBI_NOT_TRUSTED,
@@ -136,24 +134,28 @@ def not_trusted(error: Untrusted) -> Cause | None:
     )
 
 
-def clock_differs(error: Untrusted) -> Cause | None:
-    """Device and desk do not agree about the time."""
-    if error.check != Check.TIMESTAMP:
+def clock_differs(error: DeviceError, now: datetime) -> Cause | None:
+    """Device and desk do not agree about the time, or the device's certificate is over here."""
+    if not isinstance(error, ClocksDiffer | SignerExpired):
         return None
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    here = now.strftime("%Y-%m-%d %H:%M:%S")
     return Cause(
         CauseCode.CLOCK,
-        f"the device tells another time than this machine ({error.detail}; here {now} UTC)",
-        "Set the clock: timedatectl set-ntp true; restart the service of the device.",
+        f"the times of device and machine do not fit ({error.detail}; here it is {here} UTC)",
+        "Set the clock: timedatectl set-ntp true. If it is right: ask the seller of the device.",
     )
 
 
-def trust_too_low(info: DeviceInfo, least: str) -> Cause | None:
+def trust_too_low(error: DeviceError) -> Cause | None:
     """The device proves less than the configuration asks for."""
-    if TRUST_LEVELS.index(info.trust) >= TRUST_LEVELS.index(least):
+    if not isinstance(error, LevelTooLow):
         return None
     return Cause(
         CauseCode.SBI_TRUST_LEVEL,
-        f"the device has trust level {info.trust}, the configuration asks for {least}",
+        f"the device proves too little ({error.detail})",
         "Use a device that signs at this level; lower least_trust only if the office permits it.",
     )
+
+
+def _first(causes: Iterable[Cause | None]) -> Cause | None:
+    return next((cause for cause in causes if cause is not None), None)

@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 CARD_PATIENCE = 5.0
 """Seconds to lay the card down after the operator asked for it."""
 
+NO_ACCESS = "CARD-102"
+"""The reader has no access module, or the card none of our applications."""
+
 
 @dataclass(frozen=True, slots=True)
 class CardIdentification:
     """What a card said: biodata, or the reason why it cannot be read here.
 
-    `facts` are what the record keeps about the card itself, without personal data.
+    `code` is the error to show where there are no biodata. `facts` are what the record keeps about
+    the card itself, without personal data: its kind, by which profile it was read and what became
+    of the signature on its content.
     """
 
     biodata: Biodata | None
     reason: str = ""
+    code: str = NO_ACCESS
     facts: Json = field(default_factory=dict)
 
 
@@ -42,11 +48,19 @@ async def read_card(reader: CardReader) -> CardIdentification:
     except DeviceTimeout as error:
         raise NoCard(reader.name) from error
     reading = await read_identity(reader)
-    facts: Json = {"kind": reading.kind.value, "simulated": reading.simulated}
+    facts: Json = {
+        "kind": reading.kind.value,
+        "simulated": reading.simulated,
+        "profile": reading.source.value,
+        "signature": reading.signature.value,
+    }
+    if reading.access_problem:
+        facts["access_problem"] = reading.access_problem
     if reading.biodata is None:
-        return CardIdentification(None, reading.biodata_absent_because, facts)
+        code = reading.access_problem or NO_ACCESS
+        return CardIdentification(None, reading.biodata_absent_because, code, facts)
     values = dict(reading.biodata) | {"full_name": reading.biodata["name"]}
-    return CardIdentification(Biodata.of("card", values), "", facts)
+    return CardIdentification(Biodata.of("card", values), facts=facts)
 
 
 def finger_of(progress: Progress, finger: Finger) -> KeptSample | None:

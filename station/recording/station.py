@@ -135,7 +135,7 @@ class RecordingStation(DeviceCare):
         except DeviceError as error:
             return self._refuse(Problem(error.code, error.detail))
         if reading.biodata is None:
-            return self._refuse(Problem("CARD-102", reading.reason))
+            return self._refuse(Problem(reading.code, reading.reason))
         return await self._identify(reading.biodata, reading.facts)
 
     @command

@@ -16,6 +16,7 @@ from typing import Protocol
 import pytest
 
 from drivers.api import (
+    CardChannel,
     CardReader,
     Device,
     Eye,
@@ -38,6 +39,9 @@ from drivers.errors import (
     ConnectFailed,
     DeviceBusy,
     DeviceError,
+    DeviceRefused,
+    DeviceTimeout,
+    DriverFault,
     NoCard,
     NotConnected,
     Unsupported,
@@ -535,6 +539,21 @@ async def exchange_card_inside_a_session(device: CardReader, rig: CardRig) -> No
         rig.insert()
 
 
+SELECT_DIRECTORY = bytes.fromhex("00A40000027F0A")
+
+
+def refuse(channel: CardChannel) -> None:
+    """Do what profile code does when the card says no."""
+    channel.transmit(SELECT_DIRECTORY)
+    raise DeviceRefused(channel.device, "6982", "READ BINARY")
+
+
+async def crash_inside_a_session(device: CardReader) -> None:
+    """Let the work of a session raise what no driver may raise."""
+    async with device.session() as session:
+        await session.run(lambda channel: {}["no such key"])
+
+
 class CardReaderContract(DeviceContract):
     """Cards come, go and are exchanged."""
 
@@ -585,6 +604,73 @@ class CardReaderContract(DeviceContract):
                 await exchange_card_inside_a_session(device, rig)
             assert device.state is State.READY
             await self.use(device)
+
+    async def test_work_that_raises_by_itself_ends_no_session(self, rig: CardRig) -> None:
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device, device.session() as session:
+            with pytest.raises(DeviceRefused):
+                await session.run(refuse)
+            assert await session.transmit(SELECT_DIRECTORY) == b"\x90\x00"
+
+    async def test_work_that_crashes_is_a_fault_of_the_driver(self, rig: CardRig) -> None:
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device:
+            with pytest.raises(DriverFault):
+                await crash_inside_a_session(device)
+            assert device.state is State.LOST
+            await device.connect()
+            await self.use(device)
+
+    async def test_sessions_and_channels_that_are_kept_reach_no_card(self, rig: CardRig) -> None:
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device:
+            async with device.session() as old:
+                channel = await old.run(lambda channel: channel)
+                with pytest.raises(CardLost):
+                    channel.transmit(SELECT_DIRECTORY)
+            async with device.session() as new:
+                with pytest.raises(CardLost):
+                    await old.transmit(SELECT_DIRECTORY)
+                with pytest.raises(CardLost):
+                    channel.transmit(SELECT_DIRECTORY)
+                assert await new.transmit(SELECT_DIRECTORY) == b"\x90\x00"
+
+    async def test_work_ends_between_two_commands_when_its_call_ends(self, rig: CardRig) -> None:
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device:
+            ended = threading.Event()
+
+            def for_ever(channel: CardChannel) -> None:
+                try:
+                    while True:
+                        channel.transmit(SELECT_DIRECTORY)
+                finally:
+                    ended.set()
+
+            for end in (device.cancel, lambda: None):
+                ended.clear()
+                async with device.session() as session:
+                    running = asyncio.create_task(session.run(for_ever, timeout=0.3))
+                    await asyncio.sleep(0.02)
+                    end()
+                    with pytest.raises((Cancelled, DeviceTimeout)):
+                        await running
+                    assert await asyncio.to_thread(ended.wait, 1.0)
+                    break_off = session
+                assert device.state is State.READY
+                with pytest.raises(CardLost):
+                    await break_off.transmit(SELECT_DIRECTORY)
+
+    async def test_no_access_module_unless_one_is_configured(self, rig: CardRig) -> None:
+        device = rig.device()
+        assert isinstance(device, CardReader)
+        async with device, device.session() as session:
+            assert await session.run(lambda channel: channel.access_module) is None
+        assert "sam" not in device.info.capabilities
 
 
 __all__ = [

@@ -6,8 +6,8 @@ import pytest
 
 from drivers.api import Device
 from drivers.card.reader import LoopbackReader
+from simulators.card_faults import CardFault
 from simulators.card_links import LoopbackSlot
-from simulators.card_slot import CardFault
 from tests.conformance.contract import CardReaderContract, CardRig
 from tests.protocol.card_scene import ANDI, CardTable
 
@@ -24,16 +24,16 @@ class LoopbackRig:
         return LoopbackReader("reader", settings)
 
     def unplug(self) -> None:
-        self.slot.unplug()
+        self.slot.faults.inject(CardFault.UNPLUGGED)
 
     def plug(self) -> None:
-        self.slot.plug()
+        self.slot.faults.clear(CardFault.UNPLUGGED)
 
     def hush(self) -> None:
-        self.slot.inject(CardFault.SILENT)
+        self.slot.faults.inject(CardFault.SILENT)
 
     def speak(self) -> None:
-        self.slot.inject(None)
+        self.slot.faults.clear(CardFault.SILENT)
 
     def insert(self) -> None:
         self._table.lay(ANDI)

@@ -17,10 +17,17 @@ import pytest
 from drivers.api import CardReader, Device, State
 from drivers.card.identity import CardKind, read_identity
 from drivers.card.reader import PcscReader
-from drivers.errors import CardLost, CardUnreadable, DeviceBusy, DeviceTimeout, Disconnected
-from simulators.card import GET_UID, TYPE_A_ATR, from_person
+from drivers.errors import (
+    CardLost,
+    CardUnreadable,
+    DeviceBusy,
+    DeviceTimeout,
+    Disconnected,
+    LiftCard,
+)
+from simulators.card import GET_UID, TYPE_A_ATR, KtpelCard, from_person
+from simulators.card_faults import CardFault
 from simulators.card_links import VpcdSlot
-from simulators.card_slot import CardFault
 from simulators.pcscd import PrivatePcscd, available
 from tests.conformance.contract import CardReaderContract
 from tests.protocol.card_scene import (
@@ -37,6 +44,7 @@ pytestmark = pytest.mark.pcsc
 
 READER = "KTPEL-SIM"
 SLOT = f"{READER} 00 00"
+LIFT_S = 0.6
 NEXT_LOOK_S = 1.0
 """pcscd looks every 0.4 s; a card that it has not seen after this time was overlooked."""
 
@@ -63,7 +71,7 @@ class PcscRig:
         self.daemon = PrivatePcscd([READER])
         self.table = CardTable(ANDI)
         port = self.daemon.slot_port(READER, 0)
-        self.slot = VpcdSlot(self.table, port, stranger=from_person(BUDI))
+        self.slot = VpcdSlot(self.table, port, stranger=KtpelCard(from_person(BUDI)))
         self._is_running = True
 
     def close(self) -> None:
@@ -71,7 +79,7 @@ class PcscRig:
         self.daemon.close()
 
     def reset(self) -> None:
-        self.slot.inject(None)
+        self.slot.faults.clear()
         self.plug()
         if self.table.card is not ANDI:
             self.remove()  # so that pcscd does not take the card of before for the new one
@@ -92,10 +100,10 @@ class PcscRig:
             assert wait_until(lambda: seen_by_pcscd()[0])
 
     def hush(self) -> None:
-        self.slot.inject(CardFault.SILENT)
+        self.slot.faults.inject(CardFault.SILENT)
 
     def speak(self) -> None:
-        self.slot.inject(None)
+        self.slot.faults.clear()
 
     def insert(self, holder: Holder = ANDI) -> None:
         self.table.lay(holder)
@@ -109,6 +117,12 @@ class PcscRig:
     def remove(self) -> None:
         self.table.lay(None)
         assert wait_until(lambda: not seen_by_pcscd()[0])
+
+    def lift(self) -> None:
+        """Take the card away for as long as a person does, and lay it down again."""
+        self.remove()
+        wait_until(lambda: False, LIFT_S)
+        self.insert()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +182,7 @@ async def test_exchange_inside_a_command_ends_the_reading(rig: PcscRig) -> None:
     async with _reader(rig) as reader:
         async with reader.session() as session:
             await session.transmit(SELECT_KTPEL)
-        rig.slot.inject(CardFault.SWAP)
+        rig.slot.faults.inject(CardFault.SWAPPED)
         with pytest.raises(CardLost):
             await read_identity(reader)
     rig.remove()
@@ -176,11 +190,14 @@ async def test_exchange_inside_a_command_ends_the_reading(rig: PcscRig) -> None:
 
 async def test_a_broken_link_inside_a_command_is_a_lost_card(rig: PcscRig) -> None:
     async with _reader(rig) as reader:
-        rig.slot.inject(CardFault.LINK_BROKEN)
+        rig.slot.faults.inject(CardFault.LINK_BROKEN)
         with pytest.raises(CardLost):
             await read_identity(reader)
         rig.remove()
         rig.insert()
+        with pytest.raises(LiftCard):  # it was not away for as long as pcscd needs
+            await read_identity(reader)
+        rig.lift()
         await read_andi(reader)
 
 
@@ -199,7 +216,7 @@ async def test_a_silent_card_must_be_lifted_and_then_the_reader_works(rig: PcscR
 @pytest.mark.parametrize("fault", [CardFault.GARBAGE_ATR, CardFault.WRONG_TCK])
 async def test_wrong_answers_to_reset_are_unreadable_cards(rig: PcscRig, fault: CardFault) -> None:
     rig.remove()
-    rig.slot.inject(fault)
+    rig.slot.faults.inject(fault)
     rig.insert()
     async with _reader(rig) as reader:
         with pytest.raises(CardUnreadable):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from drivers.api import Device, Finger, FingerRequest, Image
-from drivers.serial.r30x import R30xScanner, R30xSettings
+from drivers.serial.r30x import R30xScanner
+from drivers.serial.settings import R30xSettings
 from simulators.serial_faults import SerialFault
 from simulators.serial_module import R30xModule
 from tests.conformance.contract import FingerprintScannerContract

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from drivers.api import Device
+from drivers.sbi.versions import V095, V10, Version
 from simulators.sbi import SbiServer
 from tests.conformance.contract import IrisCameraContract
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
@@ -17,8 +18,14 @@ class IrisRig(SbiDesk):
 
 
 class TestSbiIrisCamera(IrisCameraContract):
+    versions: Sequence[Version] = (V095,)
+
     @pytest.fixture
     def rig(self, tmp_path: Path) -> Iterator[IrisRig]:
         scene = SmallScene()
-        with SbiServer(scene) as server:
+        with SbiServer(scene, versions=self.versions) as server:
             yield IrisRig(server, scene, tmp_path)
+
+
+class TestSbiIrisCameraOfVersion1(TestSbiIrisCamera):
+    versions = (V10,)

@@ -15,11 +15,12 @@ from drivers.camera.iris import OpenCvIrisCamera
 from drivers.camera.opencv import OpenCvCamera
 from drivers.camera.streaming import StreamingCamera
 from simulators.camera_faults import CAMERA_FAULTS, CameraFault
+from simulators.camera_strangers import VISITORS
 from simulators.stream_camera import StreamCamera
 from tests.faults.matrix import FaultRig, Hardware, Operation, check, run_matrix
 from tests.protocol.camera_scenes import NumberedEyes, NumberedScene, face_driver, iris_driver
 
-TIMEOUT_S = 1.5
+TIMEOUT_S = 2.0
 POLL_S = 0.02
 FPS = 30
 CASES_AT_ONCE = 12
@@ -94,6 +95,9 @@ class CameraRig:
 @pytest.mark.parametrize("name", ["camera-face", "camera-iris"])
 @pytest.mark.timeout(120)
 async def test_every_fault_against_every_operation(name: str, update_matrix: bool) -> None:
+    with StreamCamera(NumberedScene()) as camera:  # strangers are rendered once a process
+        for fault in VISITORS:
+            camera.faults.inject(fault)
     rig: FaultRig = CameraRig(name)
     outcomes = await run_matrix(rig, at_once=CASES_AT_ONCE)
     check(rig, outcomes, update=update_matrix)

@@ -18,7 +18,7 @@ from drivers.card.profiles.ktpel_protected import (
 from drivers.card.sam import PcscSam
 from drivers.card.sam_opening import OpeningFile
 from simulators.card import CardContent, CardForm, KtpelCard, specimen
-from simulators.ktpel_card_content import build_template
+from simulators.ktpel_card_content import CHIP_FINGERS, build_template
 from simulators.sam import KtpelSam
 from simulators.test_keys import write_opening
 
@@ -59,7 +59,7 @@ def content_like_the_reference() -> CardContent:
     text = specimen().biodata_text
     fingers = tuple(
         build_template(finger, (416, 560), bytes((0x40, 100, 0, 100, 9, 60)) * count)
-        for finger, count in zip((2, 7), (62, 57), strict=True)
+        for finger, count in zip(CHIP_FINGERS, (62, 57), strict=True)
     )
     return CardContent(specimen().uid, text, photo_of(3000), fingers=(fingers[0], fingers[1]))
 

@@ -11,13 +11,14 @@ import numpy as np
 from drivers.clock import Clock
 from drivers.positions import Eye, Finger, Slap
 from drivers.sbi.chain import HashChain
+from drivers.sbi.face import SbiFaceCamera
 from drivers.sbi.iris import SbiIrisCamera
 from drivers.sbi.protocol import SLAP_ORDER
 from drivers.sbi.scanner import SbiScanner
 from drivers.sbi.settings import SbiSettings
 from drivers.values import Image
-from simulators.sbi_faults import SbiFault
 from simulators.sbi import SbiServer
+from simulators.sbi_faults import SbiFault
 from simulators.sbi_pki import CHIP_ROOT_FILE
 
 FINGER_SHAPE: Final = (80, 64)
@@ -33,7 +34,8 @@ def ridges(period_px: float, shape: tuple[int, int] = FINGER_SHAPE) -> Image:
 class SmallScene:
     """Somebody who puts down what a device asks for, or what a test says; small pictures."""
 
-    def __init__(self, *, obedient: bool = True) -> None:
+    def __init__(self, *, obedient: bool = True, person: int = 0) -> None:
+        self._person = person
         self.asked: list[Slap | Finger | Eye] = []
         self.looks = 0
         self._obedient = obedient
@@ -65,18 +67,17 @@ class SmallScene:
         self.looks += 1
         return {finger: self.print_of(finger) for finger in self._lying}
 
-    @staticmethod
-    def print_of(finger: Finger) -> Image:
-        return ridges(5.0 + finger)
+    def print_of(self, finger: Finger) -> Image:
+        return ridges(5.0 + finger + self._person / 3)
 
     def platen_image(self) -> Image:
         return ridges(9.0, (150, 160))
 
     def iris_image(self, eye: Eye) -> Image:
-        return ridges(20.0 + 9 * eye, (96, 128))
+        return ridges(20.0 + 9 * eye + self._person, (96, 128))
 
     def face_frame(self, index: int) -> Image:
-        return np.repeat(ridges(15.0 + index, (72, 128))[:, :, None], 3, axis=2)
+        return np.repeat(ridges(15.0 + index + self._person, (72, 128))[:, :, None], 3, axis=2)
 
 
 class SbiDesk:
@@ -103,6 +104,9 @@ class SbiDesk:
     def iris_camera(self, clock: Clock | None = None, **changes: object) -> SbiIrisCamera:
         return SbiIrisCamera("eyes", self.settings(**changes), clock=clock, chain=self.chain)
 
+    def face_camera(self, clock: Clock | None = None, **changes: object) -> SbiFaceCamera:
+        return SbiFaceCamera("face", self.settings(**changes), clock=clock, chain=self.chain)
+
     def unplug(self) -> None:
         self.server.stop()
 
@@ -110,7 +114,7 @@ class SbiDesk:
         self.server.start()
 
     def hush(self) -> None:
-        self.server.faults.add(SbiFault.HANG)
+        self.server.faults.inject(SbiFault.HANG)
 
     def speak(self) -> None:
-        self.server.faults.discard(SbiFault.HANG)
+        self.server.faults.clear(SbiFault.HANG)

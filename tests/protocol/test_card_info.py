@@ -75,32 +75,27 @@ def test_the_other_atrs_of_a_ktpel_are_shown_whole(atr: str) -> None:
     assert explain_atr(bytes.fromhex(atr)).hint is AtrHint.KTPEL_TYPE_A
 
 
-def test_a_contact_card_with_one_protocol_and_a_fast_clock() -> None:
-    facts = explain_atr(bytes.fromhex("3BF81300008131FE1559554259494B4579D6".replace("79D6", "79D6")))
-    assert facts.protocols == (1,)
-    assert (facts.clock_conversion, facts.baud_adjustment) == (372, 4)
-    assert facts.highest_clock_mhz == 5.0
-    assert facts.block_bytes == 254
-    assert facts.extra_guard == 0
+FORMS = [
+    # ATR; protocols, the only one, Fi, Di, N, IFSC, historical bytes, check byte
+    ("3B00", ((0,), None, 372, 1, 0, None, HistoricalForm.NONE, False)),
+    ("3F00", ((0,), None, 372, 1, 0, None, HistoricalForm.NONE, False)),
+    ("3B1096", ((0,), None, 512, 32, 0, None, HistoricalForm.NONE, False)),
+    ("3B107F", ((0,), None, None, None, 0, None, HistoricalForm.NONE, False)),
+    ("3B90961080", ((0,), 0, 512, 32, 0, None, HistoricalForm.NONE, False)),
+    ("3B6500002063CB6800", ((0,), None, 372, 1, 0, None, HistoricalForm.PROPRIETARY, False)),
+    ("3B0400019000", ((0,), None, 372, 1, 0, None, HistoricalForm.STATUS_AT_END, False)),
+    ("3B021001", ((0,), None, 372, 1, 0, None, HistoricalForm.REFERENCE, False)),
+    (
+        "3BF81300008131FE15595542494B455934D4",
+        ((1,), None, 372, 4, 0, 254, HistoricalForm.PROPRIETARY, True),
+    ),
+    ("3BD096FF81B1FE451F072A", ((1,), None, 512, 32, 255, 254, HistoricalForm.NONE, True)),
+    ("3B80800101", ((0, 1), None, 372, 1, 0, 32, HistoricalForm.NONE, True)),
+]
 
 
-@pytest.mark.parametrize(
-    ("atr", "expected"),
-    [
-        # (protocols, specific, Fi, Di, N, IFSC, form, check byte)
-        ("3B00", ((0,), None, 372, 1, 0, None, HistoricalForm.NONE, False)),
-        ("3F00", ((0,), None, 372, 1, 0, None, HistoricalForm.NONE, False)),
-        ("3B6500000063040000", ((0,), None, 372, 1, 0, None, HistoricalForm.PROPRIETARY, False)),
-        ("3B9096000006"[:10], None),
-        ("3B90961080"[:6] + "10" + "81", None),
-        ("3BD096FF811040"[:14], None),
-    ],
-)
-def test_forms(atr: str, expected: tuple[object, ...] | None) -> None:
-    if expected is None:
-        with pytest.raises(AtrError):
-            explain_atr(bytes.fromhex(atr))
-        return
+@pytest.mark.parametrize(("atr", "expected"), FORMS, ids=[atr for atr, _ in FORMS])
+def test_an_answer_to_reset_in_its_parts(atr: str, expected: tuple[object, ...]) -> None:
     facts = explain_atr(bytes.fromhex(atr))
     assert expected == (
         facts.protocols,
@@ -112,3 +107,123 @@ def test_forms(atr: str, expected: tuple[object, ...] | None) -> None:
         facts.historical_form,
         facts.has_check_byte,
     )
+    assert facts.convention is (Convention.INVERSE if atr[1] == "F" else Convention.DIRECT)
+
+
+def test_a_memory_card_is_named() -> None:
+    atr = "3B8F8001804F0CA000000306030001000000006A"
+    assert explain_atr(bytes.fromhex(atr)).storage_card == "MIFARE Classic 1K"
+
+
+@pytest.mark.parametrize("atr", ["", "3B", "0001", "3B8B8001654B5450304432654B54504D", "3B90"])
+def test_what_is_no_answer_to_reset_is_not_explained(atr: str) -> None:
+    with pytest.raises(AtrError):
+        explain_atr(bytes.fromhex(atr))
+    assert printable_atr(bytes.fromhex(atr)).replace(" ", "") == atr
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_explained_or_refused(atr: bytes) -> None:
+    printable_atr(atr)
+    try:
+        facts = explain_atr(atr)
+    except AtrError:
+        return
+    assert facts.protocols
+    assert len(facts.historical) == atr[1] & 0x0F
+    assert facts.historical_text.isprintable()
+
+
+def test_the_test_card_shows_sizes_and_a_masked_number() -> None:
+    card = KtpelCard(specimen())
+    found = found_on(card.apdu)
+    ktpel, ktpopen = found.present
+    assert not found.answers_to_everything
+    assert ktpel.application is Application.KTPEL
+    assert ktpel.facts == {
+        "photo_bytes": len(specimen().photo),
+        "card_control_bytes": 51,
+    }
+    assert ktpopen.application is Application.KTPOPEN
+    assert ktpopen.facts == {"label": "KARTU UJI", "nik": "31" + 14 * "*"}
+    assert "BUDI" not in repr(found)
+    assert "3171234567890001" not in repr(found)
+
+
+def test_a_genuine_ktpel_shows_what_is_free() -> None:
+    found = found_on(KtpelCard(specimen(), has_test_application=False).apdu)
+    assert [one.application for one in found.present] == [Application.KTPEL]
+
+
+def test_an_operator_card_shows_counters_and_validity_and_no_name() -> None:
+    card = operator_card()
+    found = found_on(card.apdu)
+    (piv,) = found.present
+    assert piv.application is Application.PIV
+    assert piv.facts["pin_tries_left"] == 3
+    assert piv.facts["card_expires"] == "2040-12-31"
+    assert piv.facts["certificates"] == "9A 9C 9D 9E"
+    assert str(piv.facts["certificate_valid_until"]).startswith("2031-")
+    assert OPERATOR not in repr(found)
+    assert card.pin.tries == 3
+
+
+def test_a_blank_operator_card_has_no_certificates() -> None:
+    (piv,) = found_on(blank_card().apdu).present
+    assert piv.facts == {"pin_tries_left": 3, "certificates": ""}
+
+
+@pytest.mark.parametrize("tag", [CHUID, Slot.AUTHENTICATION.certificate_tag])
+def test_an_operator_card_with_damaged_objects_is_still_one(tag: int) -> None:
+    card = operator_card()
+    card.objects[tag] = bytes.fromhex("5303350299")
+    (piv,) = found_on(card.apdu).present
+    assert piv.application is Application.PIV
+    assert piv.unreadable
+
+
+def test_a_ktpel_with_a_damaged_photo_is_still_one() -> None:
+    card = KtpelCard(specimen(), has_test_application=False)
+
+    def answer(apdu: bytes) -> bytes:
+        return b"\x00\x00\x90\x00" if apdu[1] == 0xB0 else card.apdu(apdu)
+
+    (ktpel,) = found_on(answer).present
+    assert "0 bytes" in ktpel.unreadable
+
+
+@pytest.mark.parametrize("application", IDENTIFIERS)
+def test_every_application_is_found_by_its_name(application: Application) -> None:
+    named = IDENTIFIERS[application]
+
+    def answer(apdu: bytes) -> bytes:
+        is_named = apdu[1] == 0xA4 and apdu[5 : 5 + apdu[4]] == named
+        return b"\x90\x00" if is_named else b"\x6a\x82"
+
+    assert [one.application for one in found_on(answer).present] == [application]
+
+
+def test_a_card_that_answers_to_every_name_has_shown_nothing() -> None:
+    asked = []
+
+    def answer(apdu: bytes) -> bytes:
+        asked.append(apdu)
+        return b"\x90\x00"
+
+    assert found_on(answer) == Applications((), answers_to_everything=True)
+    assert any(NOBODY in apdu for apdu in asked)
+
+
+def test_a_card_that_leaves_is_no_result() -> None:
+    def answer(apdu: bytes) -> bytes:
+        raise CardLost("reader", "gone")
+
+    with pytest.raises(CardLost):
+        found_on(answer)
+
+
+def test_masks() -> None:
+    assert masked_uid(bytes.fromhex("04A1B2C3D4E580")) == "04************"
+    assert masked_uid(b"") == ""
+    assert masked_number("3171234567890001") == "31**************"
+    assert masked_number("") == ""

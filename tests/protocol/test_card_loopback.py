@@ -23,8 +23,8 @@ from drivers.errors import (
     Unsupported,
 )
 from simulators.card import GET_UID, KtpelCard, from_person
+from simulators.card_faults import CardFault
 from simulators.card_links import LoopbackSlot
-from simulators.card_slot import CardFault
 from simulators.people.person import Person
 from simulators.scene import Scene
 from tests.protocol.card_scene import ANDI, BUDI, SELECT_KTPEL, CardTable, read_andi
@@ -37,7 +37,7 @@ def table() -> CardTable:
 
 @pytest.fixture
 def slot(table: CardTable) -> Iterator[LoopbackSlot]:
-    slot = LoopbackSlot(table, stranger=from_person(BUDI))
+    slot = LoopbackSlot(table, stranger=KtpelCard(from_person(BUDI)))
     yield slot
     slot.close()
 
@@ -140,7 +140,7 @@ def test_a_careless_client_reaches_the_other_card(slot: LoopbackSlot, table: Car
     ("fault", "error"),
     [
         (CardFault.LINK_BROKEN, CardLost),
-        (CardFault.SWAP, CardLost),
+        (CardFault.SWAPPED, CardLost),
         (CardFault.GARBAGE_ATR, CardUnreadable),
         (CardFault.WRONG_TCK, CardUnreadable),
         (CardFault.SHORT_ANSWER, CardUnreadable),
@@ -155,17 +155,17 @@ async def test_every_fault_ends_the_reading_and_the_next_card_is_read(
     error: type[Exception],
 ) -> None:
     async with reader:
-        slot.inject(fault)
+        slot.faults.inject(fault)
         with pytest.raises(error):
             await read_identity(reader, timeout=0.2)
         assert reader.state is State.READY
-        slot.inject(None)
+        slot.faults.clear()
         table.lay(None)
         table.lay(ANDI)
         await read_andi(reader)
 
 
-@pytest.mark.parametrize("fault", [CardFault.LINK_BROKEN, CardFault.SWAP])
+@pytest.mark.parametrize("fault", [CardFault.LINK_BROKEN, CardFault.SWAPPED])
 async def test_losing_the_card_at_the_last_comparison_returns_nothing(
     reader: LoopbackReader, slot: LoopbackSlot, fault: CardFault
 ) -> None:
@@ -174,7 +174,7 @@ async def test_losing_the_card_at_the_last_comparison_returns_nothing(
     async def lose_at_the_end() -> None:
         async with reader.session() as session:
             kept.append(await session.transmit(SELECT_KTPEL))
-            slot.inject(fault)
+            slot.faults.inject(fault)
 
     async with reader:
         with pytest.raises(CardLost):
@@ -187,14 +187,14 @@ async def test_unplugging_inside_a_session_loses_the_reader(
 ) -> None:
     async def unplug_inside() -> None:
         async with reader.session() as session:
-            slot.unplug()
+            slot.faults.inject(CardFault.UNPLUGGED)
             await session.transmit(SELECT_KTPEL)
 
     async with reader:
         with pytest.raises(Disconnected):
             await unplug_inside()
         assert reader.state is State.LOST
-        slot.plug()
+        slot.faults.clear(CardFault.UNPLUGGED)
         await reader.connect()
         await read_andi(reader)
 

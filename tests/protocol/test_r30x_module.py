@@ -21,7 +21,8 @@ from drivers.errors import (
 )
 from drivers.positions import Finger, Slap
 from drivers.serial.packet import Packet, PacketKind
-from drivers.serial.r30x import R30xScanner, R30xSettings
+from drivers.serial.r30x import R30xScanner
+from drivers.serial.settings import R30xSettings
 from drivers.values import NO_ATTESTATION, FingerRequest, Image, SlapRequest, State
 from simulators.serial_faults import SerialFault
 from simulators.serial_model import NOISY_PIXELS

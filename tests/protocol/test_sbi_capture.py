@@ -28,8 +28,8 @@ from drivers.sbi.chain import HashChain, HashChains, next_hash
 from drivers.sbi.device import SbiDevice
 from drivers.sbi.iso19794.finger import parse_finger
 from drivers.values import Capture
-from simulators.sbi_faults import SbiFault
 from simulators.sbi import SbiServer
+from simulators.sbi_faults import SbiFault
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 RIGHT = SlapRequest(Slap.RIGHT_FOUR)
@@ -308,7 +308,7 @@ async def test_self_test_says_what_it_read(desk: SbiDesk) -> None:
         await scanner.start_preview(RIGHT)
         assert (await scanner.self_test()).passed
         await scanner.stop_preview()
-        desk.server.faults.add(SbiFault.BUSY_FOREVER)
+        desk.server.faults.inject(SbiFault.BUSY_FOREVER)
         assert not (await scanner.self_test()).passed
 
 

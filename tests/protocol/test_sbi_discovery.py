@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,14 +14,15 @@ from pydantic import ValidationError
 from drivers.api import Finger, Slap, SlapRequest, State
 from drivers.clock import RealClock
 from drivers.device import Call
-from drivers.errors import ConnectFailed, Untrusted
+from drivers.errors import ConnectFailed, Disconnected, Untrusted
 from drivers.recorder import FlightRecorder
-from drivers.sbi.discovery import Found, callback_port, discover, open_ports
+from drivers.sbi.discovery import callback_port, discover, open_ports
+from drivers.sbi.errors import LevelTooLow
 from drivers.sbi.protocol import PORTS, BioType, Status
 from drivers.sbi.settings import SbiSettings
-from drivers.sbi.trust import Check, CheckFailed, DigitalId
-from simulators.sbi_faults import SbiFault
+from drivers.sbi.trust import Check, CheckFailed
 from simulators.sbi import NoPortFree, SbiServer
+from simulators.sbi_faults import SbiFault
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 RIGHT = SlapRequest(Slap.RIGHT_FOUR)
@@ -39,32 +43,85 @@ async def test_device_is_found_by_serial_on_any_port(desk: SbiDesk) -> None:
         assert len((await scanner.capture(RIGHT)).samples) == 4
 
 
+@pytest.mark.parametrize("port", [0, None])
 async def test_service_that_comes_back_elsewhere_is_found_again(
-    desk: SbiDesk, tmp_path: Path
+    desk: SbiDesk, port: int | None
 ) -> None:
-    scanner = desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1")
+    before = desk.server.port
+    port = before if port is None else port
+    scanner = desk.scanner(port=port, expect_serial="SEARCHED-SLAP-1")
     await scanner.connect()
     desk.server.stop()
     await scanner.close()
     with pytest.raises(ConnectFailed):
         await scanner.connect()
-    with SbiServer(SmallScene()) as squatter:
-        assert squatter.port in PORTS
-        desk.server.port = 0
-        desk.server.start()
+    desk.server.move()
+    assert desk.server.port in set(PORTS) - {before}
+    await scanner.connect()
+    assert scanner.info.serial == "SEARCHED-SLAP-1"
+    await scanner.close()
+
+
+async def test_device_that_was_connected_once_is_searched_without_a_setting(desk: SbiDesk) -> None:
+    async with desk.scanner() as scanner:
+        desk.server.faults.inject(SbiFault.SERVICE_MOVED)
+        with pytest.raises(Disconnected):
+            await scanner.capture(RIGHT)
         await scanner.connect()
-        assert scanner.info.serial == "SEARCHED-SLAP-1"
-        await scanner.close()
+        assert len((await scanner.capture(RIGHT)).samples) == 4
 
 
-async def test_silent_service_does_not_stop_the_search(
-    desk: SbiDesk, monkeypatch: pytest.MonkeyPatch
+async def test_configured_port_that_another_device_took(desk: SbiDesk) -> None:
+    """Its serial number decides, not the port that the configuration remembers."""
+    with SbiServer(SmallScene(), serials="NEWCOMER") as newcomer:
+        scanner = desk.scanner(port=newcomer.port, expect_serial="SEARCHED-SLAP-1")
+        async with scanner:
+            assert scanner.info.serial == "SEARCHED-SLAP-1"
+
+
+async def test_two_services_with_one_serial_number_and_one_of_them_trusted(
+    desk: SbiDesk,
 ) -> None:
-    monkeypatch.setattr("drivers.sbi.discovery.SERVICE_LIMIT_S", 0.2)
-    with SbiServer(SmallScene(), serials="SILENT") as silent:
-        silent.faults.add(SbiFault.HANG)
+    with SbiServer(SmallScene(), serials="SEARCHED") as liar:
+        liar.faults.inject(SbiFault.FOREIGN_ROOT)
+        async with desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1") as scanner:
+            assert len((await scanner.capture(RIGHT)).samples) == 4
+        desk.server.faults.inject(SbiFault.FOREIGN_ROOT)
+        with pytest.raises(Untrusted) as caught:
+            await scanner.connect()
+        assert caught.value.check == "certificate"
+
+
+async def test_two_trusted_services_with_one_serial_number(desk: SbiDesk) -> None:
+    pki = desk.server.pki
+    again = pki.device_root.issue("Simulated SBI device", datetime.now(UTC), timedelta(days=9))
+    other = replace(pki, device=again)
+    with SbiServer(SmallScene(), serials="SEARCHED", pki=other):
+        with pytest.raises(ConnectFailed, match="two services"):
+            await desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1").connect()
+
+
+async def test_one_device_at_two_ports_is_one_device(desk: SbiDesk) -> None:
+    with SbiServer(SmallScene(), serials="SEARCHED", pki=desk.server.pki):
         async with desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1") as scanner:
             assert scanner.state is State.READY
+
+
+async def test_several_devices_need_a_serial_number(desk: SbiDesk) -> None:
+    with SbiServer(SmallScene(), serials="SECOND", pki=desk.server.pki):
+        with pytest.raises(ConnectFailed, match="expect_serial"):
+            await desk.scanner(port=0).connect()
+
+
+async def test_silent_services_cost_their_limit_once(desk: SbiDesk) -> None:
+    with SbiServer(SmallScene(), serials="QUIET") as quiet, SbiServer(SmallScene()) as silent:
+        for service in (quiet, silent):
+            service.faults.inject(SbiFault.HANG)
+        scanner = desk.scanner(port=0, expect_serial="SEARCHED-SLAP-1", service_limit_s=0.3)
+        started = time.monotonic()
+        async with scanner:
+            assert scanner.state is State.READY
+            assert 0.3 <= time.monotonic() - started < 0.6
 
 
 async def test_authentication_service_is_ignored(tmp_path: Path) -> None:
@@ -92,11 +149,18 @@ async def test_level_1_identity_is_signed_inside_the_device(tmp_path: Path) -> N
         desk = SbiDesk(server, scene, tmp_path)
         async with desk.scanner() as scanner:
             capture = await scanner.capture(SlapRequest(Slap.THUMBS))
-            assert capture.attestation.level == "L1"
+            assert capture.attestation.level == scanner.info.trust == "L1"
             assert capture.samples[0].position is Finger.LEFT_THUMB
         with pytest.raises(Untrusted) as caught:
             await desk.scanner(chip_roots=[]).connect()
         assert caught.value.check == "certificate"
+
+
+async def test_level_0_is_refused_where_level_1_is_demanded(desk: SbiDesk) -> None:
+    async with desk.scanner() as scanner:
+        assert scanner.info.trust == "L0"
+    with pytest.raises(LevelTooLow):
+        await desk.scanner(least_trust="L1").connect()
 
 
 async def test_unreadable_roots_are_a_failed_connection(desk: SbiDesk, tmp_path: Path) -> None:
@@ -115,6 +179,8 @@ def test_settings_come_from_texts_and_need_a_root() -> None:
         {"device_roots": []},
         {"device_roots": ["a"], "port": "4501"},
         {"device_roots": ["a"], "environment": "Test"},
+        {"device_roots": ["a"], "version": "0.9.2"},
+        {"device_roots": ["a"], "custom_options": {str(n): "" for n in range(51)}},
     ]
     for wrong in refused:
         with pytest.raises(ValidationError):
@@ -127,6 +193,8 @@ def test_settings_come_from_texts_and_need_a_root() -> None:
         "http://localhost:4501/",
         "http://127.0.0.1:80/",
         "http://127.0.0.1/",
+        "https://127.0.0.1:4501/",
+        "http://127.0.0.1:4601/",
         "http://192.168.1.7:4501/",
         "http://127.0.0.1:port/",
         "http://[127.0.0.1:4501/",
@@ -134,10 +202,8 @@ def test_settings_come_from_texts_and_need_a_root() -> None:
     ],
 )
 def test_address_outside_this_machine_is_refused(address: str) -> None:
-    identity = DigitalId("1", "make", "model", "Finger", "Slap")
-    found = Found(4501, "2", "code", "Ready", "Registration", address, identity, ("0.9.5",))
     with pytest.raises(CheckFailed) as caught:
-        callback_port(found)
+        callback_port(address)
     assert caught.value.check is Check.CALLBACK
 
 

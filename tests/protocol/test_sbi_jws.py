@@ -68,15 +68,23 @@ def test_signature_is_checked_over_received_bytes() -> None:
     assert refusal(f"{header}.{rewritten}.{signature}") == "signature"
 
 
-@pytest.mark.parametrize("moment", [NOW - timedelta(days=2), NOW + timedelta(days=31)])
-def test_signer_outside_its_validity(moment: datetime) -> None:
-    assert refusal(pki().device.token({}), moment) == "certificate"
+def test_signer_that_has_ended() -> None:
+    assert refusal(pki().device.token({}), NOW + timedelta(days=31)) == "certificate-validity"
+
+
+def test_signer_that_has_not_begun_is_a_matter_of_clocks() -> None:
+    assert refusal(pki().device.token({}), NOW - timedelta(days=2)) == "timestamp"
+
+
+def test_stranger_is_never_called_expired() -> None:
+    assert refusal(pki().stranger.token({}), NOW + timedelta(days=31)) == "certificate"
 
 
 def test_expired_root_vouches_for_nobody() -> None:
     old = Authority.create("old root", NOW - timedelta(days=3700))
     signer = old.issue("leaf", NOW, timedelta(days=30))
-    assert refusal(signer.token({}), trust=TrustStore((old.certificate,))) == "certificate"
+    trust = TrustStore((old.certificate,))
+    assert refusal(signer.token({}), trust=trust) == "certificate-validity"
 
 
 def test_root_of_the_same_name_with_another_key() -> None:

@@ -17,9 +17,11 @@ from drivers.positions import Eye, Slap
 from drivers.sbi.iso19794.face import FaceImageType, parse_face
 from drivers.sbi.iso19794.images import decode_image
 from drivers.sbi.jws import TrustStore, decode_base64, verify_token
-from drivers.sbi.protocol import PORTS, Status, capture_request, iris_target, slap_target
-from simulators.sbi_faults import SbiFault
+from drivers.sbi.protocol import PORTS, Status, iris_target, slap_target
+from drivers.sbi.requests import CaptureOrder
+from drivers.sbi.versions import V095
 from simulators.sbi import SbiServer
+from simulators.sbi_faults import SbiFault
 from tests.protocol.sbi_rig import SmallScene
 
 VERBS = {
@@ -74,16 +76,18 @@ def client(server: SbiServer) -> Client:
 
 def request(**changes: object) -> dict[str, Any]:
     """Return a good request for the right slap; `changes` go to the outside or into `bio`."""
-    told: dict[str, Any] = capture_request(
+    told: dict[str, Any] = CaptureOrder(
+        V095,
+        "2",
         slap_target(Slap.RIGHT_FOUR),
-        device_id="2",
-        environment="Developer",
-        transaction_id="a-transaction",
-        previous_hash="",
-        wanted_score=40,
-        timeout_ms=1000,
-        at=datetime.now(UTC),
-    )
+        "Developer",
+        "a-transaction",
+        "",
+        40,
+        1000,
+        datetime.now(UTC),
+        {},
+    ).request()
     for key, value in changes.items():
         (told["bio"][0] if key in told["bio"][0] else told)[key] = value
     return told
@@ -181,11 +185,14 @@ def payload(item: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("exceptions", "kind"),
-    [([], FaceImageType.FULL_FRONTAL), (["Left Thumb"], FaceImageType.BASIC)],
+    ("exceptions", "kind", "shape"),
+    [
+        ([], FaceImageType.FULL_FRONTAL, (72, 128, 3)),
+        (["Left Thumb"], FaceImageType.BASIC, (400, 600, 3)),
+    ],
 )
 def test_face_is_one_item_without_sub_type(
-    client: Client, exceptions: list[str], kind: FaceImageType
+    client: Client, exceptions: list[str], kind: FaceImageType, shape: tuple[int, ...]
 ) -> None:
     told = request(type="Face", deviceId="3", deviceSubId="0", count="1", exception=exceptions)
     (item,) = client.ask("RCAPTURE", told)["biometrics"]
@@ -193,7 +200,7 @@ def test_face_is_one_item_without_sub_type(
     assert "bioSubType" not in fields
     record = parse_face(decode_base64(fields["bioValue"]))
     assert record.image_type is kind
-    assert decode_image(record).shape == (72, 128, 3)
+    assert decode_image(record).shape == shape
 
 
 def test_delay_longer_than_the_timeout(client: Client) -> None:
@@ -309,7 +316,7 @@ def test_authentication_service_refuses_registration() -> None:
 
 
 def test_service_without_devices(server: SbiServer, client: Client) -> None:
-    server.faults.add(SbiFault.NO_DEVICES)
+    server.faults.inject(SbiFault.UNPLUG)
     assert client.ask("MOSIPDISC", {"type": "Finger"}) == []
     assert client.ask("MOSIPDINFO", {}) == []
     assert client.capture_code(request()) == "705"

@@ -32,22 +32,33 @@ from drivers.recorder import FlightRecorder
 from drivers.sbi import link, stream
 from drivers.sbi.answers import error_code, error_of
 from drivers.sbi.checks import Expectation, verify_answer
-from drivers.sbi.client import SbiClient
+from drivers.sbi.client import DeskPolicy, SbiClient
 from drivers.sbi.discovery import Found, discover
+from drivers.sbi.errors import (
+    DeviceNotReady,
+    ExtractionFailed,
+    KeyInvalid,
+    NothingDetected,
+    OrientationWrong,
+    PictureStopped,
+    RequestRefused,
+    ServerUnreachable,
+    TamperDetected,
+)
 from drivers.sbi.jws import TrustStore
 from drivers.sbi.link import exchange
 from drivers.sbi.protocol import (
-    INFO,
     PURPOSE,
-    SPEC_VERSION,
     BioType,
     finger_target,
     iris_target,
     slap_target,
     utc_text,
 )
+from drivers.sbi.requests import CaptureOrder
 from drivers.sbi.stream import read_frames
 from drivers.sbi.trust import DigitalId, Identity, Trust
+from drivers.sbi.versions import V095
 from simulators.sbi_pki import SimulatedPki
 
 CLOCK = RealClock()
@@ -83,7 +94,7 @@ def call(timeout: float = 5.0) -> Call:
 
 
 def ask(port: int, limit: Call | None = None) -> object:
-    return exchange(port, INFO, {}, limit or call(), FlightRecorder(CLOCK))
+    return exchange(port, V095.info, {}, limit or call(), FlightRecorder(CLOCK))
 
 
 def http(body: bytes, length: int | None = None, status: str = "200 OK") -> bytes:
@@ -232,11 +243,19 @@ def test_garbage_in_the_stream_is_a_device_error(data: bytes) -> None:
         ("609", DeviceTimeout),
         ("106", Disconnected),
         ("705", Disconnected),
-        ("101", DeviceRefused),
-        ("102", DeviceRefused),
-        ("103", DeviceRefused),
-        ("105", DeviceRefused),
-        ("107", DeviceRefused),
+        ("101", NothingDetected),
+        ("102", ExtractionFailed),
+        ("103", TamperDetected),
+        ("105", OrientationWrong),
+        ("107", KeyInvalid),
+        ("100", KeyInvalid),
+        ("104", ServerUnreachable),
+        ("108", KeyInvalid),
+        ("110", DeviceNotReady),
+        ("112", RequestRefused),
+        ("123", RequestRefused),
+        ("700", PictureStopped),
+        ("710", ExtractionFailed),
         ("512", DeviceRefused),
         ("0", ProtocolError),
         ("", ProtocolError),
@@ -277,18 +296,23 @@ PKI = SimulatedPki.create(NOW)
 TRUST = Trust(TrustStore((PKI.device_root.certificate,)), TrustStore(()))
 DIGITAL_ID = DigitalId("1", "make", "model", "Finger", "Slap")
 IDENTITY = Identity(
-    4501, "2", "code", DIGITAL_ID, BioType.FINGER, "L0", "1", ("1", "2", "3"), "Ready", NOW
-)
-EXPECTED = Expectation(
-    "slap",
-    IDENTITY,
-    TRUST,
-    finger_target(Finger.LEFT_THUMB),
-    "Developer",
-    "transaction",
+    4501,
+    V095,
+    "2",
+    "code",
+    DIGITAL_ID,
+    BioType.FINGER,
+    "L0",
+    "1",
+    ("1", "2", "3"),
+    "Ready",
     "",
     NOW,
 )
+ORDER = CaptureOrder(
+    V095, "2", finger_target(Finger.LEFT_THUMB), "Developer", "transaction", "", 40, 1000, NOW, {}
+)
+EXPECTED = Expectation("slap", IDENTITY, TRUST, ORDER, NOW, frozenset({"before"}))
 GOOD: dict[str, Any] = {
     "digitalId": PKI.device.token(
         {
@@ -329,7 +353,7 @@ JSON = st.recursive(
 
 def signed(**changes: object) -> dict[str, object]:
     fields = {key: value for key, value in (GOOD | changes).items() if value != "absent"}
-    item = {"specVersion": SPEC_VERSION, "data": PKI.device.token(fields), "hash": "0" * 64}
+    item = {"specVersion": V095.name, "data": PKI.device.token(fields), "hash": "0" * 64}
     return {"biometrics": [item | {"error": {"errorCode": "0"}}]}
 
 
@@ -369,7 +393,7 @@ def test_any_json_in_discovery_and_info_is_a_device_error(answer: object) -> Non
     recorder = FlightRecorder(CLOCK)
     with answering(http(body, len(body))) as port:
         try:
-            found = discover(port, BioType.FINGER, call(), recorder)
+            found = discover(port, BioType.FINGER, call(), recorder, (V095,))
         except DeviceError:
             found = []
     assert all(device.purpose == PURPOSE for device in found)
@@ -377,9 +401,9 @@ def test_any_json_in_discovery_and_info_is_a_device_error(answer: object) -> Non
 
 @given(JSON)
 def test_any_json_as_description_is_a_device_error(answer: object) -> None:
-    seen = Found(4501, "2", "", "", "", "http://127.0.0.1:4501/", DIGITAL_ID, ())
+    seen = Found(4501, V095, "2", "", "", "http://127.0.0.1:4501/", DIGITAL_ID, ())
     recorder = FlightRecorder(FastClock())
-    client = SbiClient(seen, "Developer", TRUST, recorder)
+    client = SbiClient(seen, DeskPolicy("Developer", TRUST), recorder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("drivers.sbi.client.exchange", lambda *_: answer)
         with pytest.raises(DeviceError):

@@ -19,31 +19,31 @@ from tests.recording.opening import audit_of, problem_code, shown, up_to_first_s
 
 
 @pytest.mark.parametrize(
-    ("fault", "check"),
+    ("fault", "code", "check"),
     [
-        (SbiFault.TAMPERED, "signature"),
-        (SbiFault.WRONG_HASH, "hash-chain"),
-        (SbiFault.MISSING_FINGER, "positions"),
-        (SbiFault.FOREIGN_TRANSACTION, "transaction"),
-        (SbiFault.STALE_TIME, "timestamp"),
+        (SbiFault.TAMPERED, "DEV-211", "signature"),
+        (SbiFault.WRONG_HASH, "DEV-222", "hash-chain"),
+        (SbiFault.MISSING_FINGER, "DEV-221", "positions"),
+        (SbiFault.FOREIGN_TRANSACTION, "DEV-218", "transaction"),
+        (SbiFault.CLOCK_BEHIND, "DEV-220", "timestamp"),
     ],
 )
 async def test_a_lying_scanner_adds_nothing_to_the_record(
-    station: RecordingStation, lab: Lab, fault: SbiFault, check: str
+    station: RecordingStation, lab: Lab, fault: SbiFault, code: str, check: str
 ) -> None:
     await up_to_first_slap(station)
-    lab.sbi.faults.add(fault)
+    lab.sbi.faults.inject(fault)
     try:
         await station.capture()
     finally:
-        lab.sbi.faults.discard(fault)
+        lab.sbi.faults.clear(fault)
     problem = shown(station).problem
     assert problem is not None
-    assert problem.code == "DEV-203"
+    assert problem.code == code
     assert problem.detail.startswith(check)
     assert shown(station).attempt == 0
     assert [step.step for step in station.done] == [Step.PORTRAIT]
-    told = {"device": "scanner", "code": "DEV-203", "check": check}
+    told = {"device": "scanner", "code": code, "check": check}
     assert ("capture.failed", told) in audit_of(station)
     await station.capture()
     assert shown(station).step is Step.LEFT_FOUR
@@ -125,7 +125,7 @@ async def test_a_missing_device_is_never_shown_as_an_unsaved_capture(
 
 async def test_waiting_for_a_hand_can_be_interrupted(station: RecordingStation, lab: Lab) -> None:
     await up_to_first_slap(station)
-    lab.sbi.faults.add(SbiFault.HANG)
+    lab.sbi.faults.inject(SbiFault.HANG)
     try:
         waiting_for_a_hand = asyncio.Event()
 
@@ -140,7 +140,7 @@ async def test_waiting_for_a_hand_can_be_interrupted(station: RecordingStation, 
         capturing = asyncio.create_task(station.capture())
         await waiting_for_a_hand.wait()
     finally:
-        lab.sbi.faults.discard(SbiFault.HANG)
+        lab.sbi.faults.clear(SbiFault.HANG)
     station.interrupt()
     await asyncio.wait_for(capturing, 10.0)
     assert problem_code(station) == "DEV-401"

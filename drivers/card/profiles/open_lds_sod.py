@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from asn1crypto import algos, cms, core
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -28,7 +28,11 @@ LDS_SECURITY_OBJECT: Final = "2.23.136.1.1.1"
 MAX_BYTES: Final = 8192
 
 # what asn1crypto and cryptography were seen to raise for damaged bytes
-_DAMAGE: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+_DAMAGE: Final = (
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+    UnsupportedAlgorithm,
+)
 
 
 class SecurityObjectError(ValueError):
@@ -115,6 +119,7 @@ def _checked_content(
         embedded.serial_number
     ):
         raise SecurityObjectError("the signer is not the one of the certificate")
+    _check_form(embedded)
     certificate = x509.load_der_x509_certificate(embedded.dump())
     _check_chain(certificate, authorities, now)
     attributes = _single_attributes(signer["signed_attrs"])
@@ -127,6 +132,16 @@ def _checked_content(
         raise SecurityObjectError("digest of the content")
     _check_signature(certificate, signer)
     return content
+
+
+def _check_form(embedded: Any) -> None:
+    """Refuse what `cryptography` would load with a warning on the screen."""
+    algorithm = embedded["signature_algorithm"]
+    is_ecdsa = algorithm["algorithm"].native == "sha256_ecdsa"
+    if not is_ecdsa or not isinstance(algorithm["parameters"], core.Void):
+        raise SecurityObjectError("the certificate is not signed by ECDSA with SHA-256")
+    if embedded.serial_number <= 0:
+        raise SecurityObjectError("the certificate has no positive number")
 
 
 def _single_attributes(attributes: Any) -> dict[str, object]:
@@ -163,17 +178,21 @@ def _check_chain(
 ) -> None:
     if not _is_valid_at(certificate, now):
         raise SecurityObjectError("the signer's certificate is not valid now")
+    if not any(_has_issued(authority, certificate, now) for authority in authorities):
+        raise SecurityObjectError("the signer is below no authority of this station")
+    # only now: parsing extensions that nobody vouches for can put warnings on the screen
     if _is_authority(certificate) or not _may_sign(certificate):
         raise SecurityObjectError("the certificate is not made for signing documents")
-    for authority in authorities:
-        if authority.subject != certificate.issuer or not _is_valid_at(authority, now):
-            continue
-        try:
-            certificate.verify_directly_issued_by(authority)
-        except (InvalidSignature, ValueError, TypeError):
-            continue  # another authority may bear the same name
-        return
-    raise SecurityObjectError("the signer is below no authority of this station")
+
+
+def _has_issued(authority: x509.Certificate, certificate: x509.Certificate, now: datetime) -> bool:
+    if authority.subject != certificate.issuer or not _is_valid_at(authority, now):
+        return False
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (InvalidSignature, ValueError, TypeError):
+        return False  # another authority may bear the same name
+    return True
 
 
 def _is_valid_at(certificate: x509.Certificate, now: datetime) -> bool:

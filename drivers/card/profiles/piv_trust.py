@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from drivers.card.profiles.piv_certificate import OperatorCertificate
 
 RSA_BITS: Final = 2048
 ALLOWED_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
@@ -42,10 +44,6 @@ UNDERSTOOD: Final = (
 """Extensions that may be critical; any other critical one refuses the certificate."""
 
 X = TypeVar("X", bound=x509.ExtensionType)
-
-
-class CertificateError(ValueError):
-    """The bytes are no certificate that can be read."""
 
 
 class Reason(StrEnum):
@@ -95,55 +93,6 @@ class CertificateCheck:
     def is_accepted(self) -> bool:
         """Whether nothing speaks against it."""
         return not self.reasons
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorCertificate:
-    """A certificate of which every part that is looked at can be read."""
-
-    certificate: x509.Certificate = field(repr=False)
-    key: CertificatePublicKeyTypes = field(repr=False)
-    subject: str = field(repr=False)
-    name: str = field(repr=False)
-    serial: str
-    valid_from: datetime
-    valid_until: datetime
-
-    @classmethod
-    def load(cls, der: bytes) -> OperatorCertificate:
-        """Read a DER certificate.
-
-        Raises:
-            CertificateError: it cannot be read, or has a key of a kind unknown here.
-        """
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-            for extension in certificate.extensions:
-                del extension  # iterating reads them all
-            return cls(
-                certificate=certificate,
-                key=certificate.public_key(),
-                subject=certificate.subject.rfc4514_string(),
-                name=str(names[0].value) if names else "",
-                serial=f"{certificate.serial_number:x}",
-                valid_from=certificate.not_valid_before_utc,
-                valid_until=certificate.not_valid_after_utc,
-            )
-        except _UNREADABLE as error:
-            raise CertificateError(type(error).__name__) from error
-
-
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    UserWarning,  # of cryptography, about a negative serial number, where warnings are errors
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ MAX_PIXELS: Final = 16_000_000
 _PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _JP2_MAGIC: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _J2K_START: Final = b"\xff\x4f\xff\x51"
+_J2K_CODING_STYLE: Final = 0x52
+_J2K_TRANSFORM_AT: Final = 13
+_J2K_MAIN_END: Final = frozenset({0x90, 0xD9})
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -75,17 +78,36 @@ def declared_size(codec: str, image: bytes) -> tuple[int, int]:
     return width, height
 
 
-def decode_preview(jpeg: bytes) -> Image:
+def is_reversible(image: bytes) -> bool:
+    """Say whether a JPEG 2000 image uses the wavelet transform that can be lossless (5-3).
+
+    Source: ISO/IEC 15444-1 A.6.1, table A.20: the last byte of the coding style, 1 is 5-3.
+
+    Raises:
+        RecordMalformed: no code stream, or one without coding style.
+    """
+    try:
+        at = _stream_start(image) + 2
+        while image[at] == 0xFF and image[at + 1] not in _J2K_MAIN_END:
+            if image[at + 1] == _J2K_CODING_STYLE:
+                return image[at + _J2K_TRANSFORM_AT] == 1
+            at += 2 + max(2, struct.unpack_from(">H", image, at + 2)[0])
+    except (struct.error, IndexError) as error:
+        raise RecordMalformed("JPEG 2000 header is cut short") from error
+    raise RecordMalformed("JPEG 2000 image without coding style")
+
+
+def decode_preview(jpeg: bytes, *, colour: bool = False) -> Image:
     """Decode one frame of a live picture.
 
     Returns:
-        Read-only (height, width) uint8.
+        Read-only (height, width) uint8; (height, width, 3) blue-green-red in `colour`.
 
     Raises:
         RecordMalformed: no JPEG, or one of more than `MAX_PIXELS`.
     """
     declared_size("JPEG", jpeg)
-    return read_only(_decode(jpeg, colour=False))
+    return read_only(_decode(jpeg, colour))
 
 
 def _has_colour(record: FingerRecord | IrisRecord | FaceRecord) -> bool:
@@ -147,14 +169,19 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 
 def _jp2_size(data: bytes) -> tuple[int, int]:
     """Walk the boxes to the code stream and read its SIZ segment (ISO/IEC 15444-1 A.5, I.4)."""
-    start = 0 if data[:4] == _J2K_START else _code_stream(data)
-    if data[start : start + 4] != _J2K_START:
-        raise RecordMalformed("no JPEG 2000 code stream")
+    start = _stream_start(data)
     grid_x, grid_y, offset_x, offset_y = struct.unpack_from(">4I", data, start + 8)
     (channels,) = struct.unpack_from(">H", data, start + 40)
     if not 1 <= channels <= 4:
         raise RecordMalformed(f"JPEG 2000 image of {channels} channels")
     return grid_x - offset_x, grid_y - offset_y
+
+
+def _stream_start(data: bytes) -> int:
+    start = 0 if data[:4] == _J2K_START else _code_stream(data)
+    if data[start : start + 4] != _J2K_START:
+        raise RecordMalformed("no JPEG 2000 code stream")
+    return start
 
 
 def _code_stream(data: bytes) -> int:

@@ -179,6 +179,7 @@ def test_commands_change_the_faults(desk: Desk, url: str) -> None:
     assert run("unplug", "card", *at) == (0, "card: unplug\n", "")
     assert run("inject", "card", "smoke", *at) == (0, "card: smoke, unplug\n", "")
     assert run("active", *at) == (0, "card: smoke, unplug\n", "")
+    assert run("unplug", "printer", *at)[0] == 2
     assert run("plug", "card", *at) == (0, "card: smoke\n", "")
     status, shown, _ = run("list", "card", *at)
     assert status == 0

@@ -1,0 +1,132 @@
+"""Damaged contents of a KTP-el and of the open test application against their parsers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+
+from drivers.card.apdu import ApduChannel
+from drivers.card.biodata import BiodataError, parse_card_text
+from drivers.card.chip_content import ChipContentError, decode_photo, decode_signature_image
+from drivers.card.chip_content_minutiae import parse_template
+from drivers.card.profiles import open_lds
+from drivers.card.profiles.ktpel import read_free_content
+from drivers.card.profiles.ktpel_protected import read_ktpel
+from drivers.card.profiles.open_lds_sod import SecurityObjectError, check_security_object
+from drivers.card.secure_messaging import IcaoSecureMessaging
+from drivers.card.secure_messaging_keys import SecureMessagingError, derive_keys, retail_mac
+from drivers.errors import DeviceError
+from simulators.card import KtpelCard, specimen
+from simulators.ktpel_card_channel import CardSecureMessaging
+from simulators.ktpel_card_content import placeholder_fingers, placeholder_signature
+from simulators.ktpel_card_open_lds import build_face, build_security_object, open_files
+from simulators.sam import KtpelSam
+from simulators.test_keys import authority_certificate
+from tests.fuzz.harness import CASES, fuzz
+from tests.protocol.ktpel_rig import CARD, MemoryChannel, Rig
+
+KEYS = derive_keys(bytes(16))
+GROUPS = {13: b"biodata"}
+
+
+def small_photo(extension: str = ".jpg") -> bytes:
+    picture = np.random.default_rng(1).integers(0, 255, (24, 16, 3), np.uint8)
+    return cv2.imencode(extension, picture)[1].tobytes()
+
+
+def test_photo() -> None:
+    jpeg = small_photo()
+    assert fuzz(decode_photo, [jpeg, b"\x01\x02" + jpeg + b"\x03\x04"], (ChipContentError,)) > 0
+
+
+def test_signature_image() -> None:
+    assert fuzz(decode_signature_image, [placeholder_signature()], (ChipContentError,)) > 0
+
+
+def test_minutiae() -> None:
+    assert fuzz(parse_template, list(placeholder_fingers()), (ChipContentError,)) > 0
+
+
+def test_biodata() -> None:
+    assert fuzz(parse_card_text, [specimen().biodata_text], (BiodataError,)) > 0
+
+
+def test_protected_answers() -> None:
+    """Damaged answers, and damaged ones whose MAC is right: what stands behind the MAC, too."""
+    card = CardSecureMessaging(KEYS, 0)
+    answers = [card.protect_response(bytes(n) + b"\x90\x00")[:-2] for n in (0, 4, 80, 208)]
+
+    def signed(body: bytes) -> None:
+        mac = retail_mac(KEYS.mac, (1).to_bytes(8, "big") + body)
+        IcaoSecureMessaging(KEYS, 0).unprotect(body + b"\x8e\x08" + mac)
+
+    refusals = (SecureMessagingError,)
+    fuzz(IcaoSecureMessaging(KEYS, 0).unprotect, answers, refusals, cases=CASES // 4)
+    assert fuzz(signed, [answer[:-10] for answer in answers], refusals) > 0
+
+
+def test_protected_commands_to_the_simulated_card_and_module() -> None:
+    """The simulated devices answer everything that is thrown at them."""
+    card, sam = KtpelCard(specimen()), KtpelSam()
+    commands = [bytes.fromhex(text) for text in ("00A40000026FF1", "00B0000008", "0084000008")]
+    commands += [bytes.fromhex("0082000028") + bytes(40), bytes.fromhex("00F4000010") + bytes(16)]
+    commands += [bytes.fromhex("00F1000143") + bytes(67), bytes.fromhex("0CB000000D") + bytes(14)]
+    fuzz(card.apdu, commands, (), cases=CASES // 4)
+    rig = Rig()
+    rig.read_protected()
+    rig.close()
+    fuzz(rig.sam.apdu, commands, (), cases=CASES // 4)
+    fuzz(sam.apdu, commands, (), cases=CASES // 20)
+
+
+def test_security_object() -> None:
+    authorities, now = (authority_certificate(),), datetime.now(UTC)
+
+    def check(data: bytes) -> None:
+        check_security_object(data, GROUPS, authorities, now)
+
+    fuzz(check, [build_security_object(GROUPS)], (SecurityObjectError,))
+
+
+def test_files_of_the_open_application() -> None:
+    files = open_files(specimen())
+    files[open_lds.DG2] = build_face(small_photo())
+    examples = [files[n] for n in (open_lds.EF_COM, open_lds.DG2, open_lds.DG13)]
+    card = KtpelCard(specimen())
+    channel = ApduChannel(MemoryChannel(CARD, card, []))
+
+    def read(damaged: bytes) -> None:
+        number = len(damaged) % 3
+        place = (open_lds.EF_COM, open_lds.DG2, open_lds.DG13)[number]
+        card.__dict__["_test_application"] = {**files, place: damaged}
+        open_lds.read_open_lds(channel, (), datetime.now(UTC))
+
+    assert fuzz(read, examples, (DeviceError,), cases=CASES // 4) > 0
+
+
+def test_free_and_protected_files_of_a_card() -> None:
+    """Whole readings in which one plain answer of card or module is damaged."""
+    rig = Rig()
+    examples = [rig.card.apdu(bytes.fromhex("FFCA000000")), b"\x90\x00", bytes(248) + b"\x90\x00"]
+    examples += [bytes.fromhex("00339000"), bytes(40) + b"\x90\x00", b"\x6a\x82", b"\x61\xff"]
+    damaged = [b""]
+
+    def answer(command: bytes, real: bytes) -> bytes:
+        """Give the damaged bytes in place of every seventh answer, at least a status word."""
+        turn = (damaged[0][0] if damaged[0] else 0) % 7
+        return damaged[0].ljust(2, b"\x00")[:258] if len(rig.log) % 7 == turn else real
+
+    rig.card_channel.tamper = answer
+    rig.sam_channel.tamper = answer
+
+    def read(data: bytes) -> None:
+        damaged[0] = data
+        rig.log.clear()
+        rig.opening.is_refused = False
+        read_ktpel(rig.card_channel, rig.uid, rig.module)
+        read_free_content(ApduChannel(rig.card_channel))
+
+    fuzz(read, examples, (DeviceError,), cases=CASES // 4)
+    rig.close()

@@ -1,0 +1,195 @@
+"""Why a card reader does not work: each cause is found where it is and only there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import (
+    CardLibraryMissing,
+    DeviceError,
+    DeviceTimeout,
+    ReaderAbsent,
+    ReaderBusy,
+    ReaderForbidden,
+    ServiceAbsent,
+)
+from drivers.values import DeviceInfo, Kind
+from station.commands import card_check
+from station.commands.findings import Cause, CauseCode, Health
+from station.commands.machine_check import check_cards
+from tests.unit.station.fake_host import FakeHost
+
+RULE = 'if (action.id == "org.debian.pcsc-lite.access_pcsc" && subject.user == "{}")'
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeHost:
+    """A machine on which everything that reading cards needs is there."""
+    machine = FakeHost(tmp_path)
+    machine.file("usr/sbin/pcscd")
+    machine.file("run/pcscd/pcscd.comm")
+    return machine
+
+
+def code(cause: Cause | None) -> CauseCode | None:
+    return None if cause is None else cause.code
+
+
+def test_nothing_is_wrong_with_a_good_machine(machine: FakeHost) -> None:
+    host = machine.host
+    assert card_check.no_service(host) is None
+    assert card_check.no_socket(host) is None
+    assert card_check.service_down(host) is None
+    assert card_check.forbidden_by_polkit(host) is None
+    assert card_check.find_cause(ServiceAbsent("card"), host) is None
+    assert card_check.find_cause(DeviceTimeout("card"), host) is None
+
+
+def test_library() -> None:
+    assert card_check.no_library(lambda _name: "libpcsclite.so.1") is None
+    assert code(card_check.no_library(lambda _name: None)) is CauseCode.CARD_NO_LIBRARY
+
+
+def test_binding() -> None:
+    assert card_check.no_pyscard(lambda _name: object()) is None
+    assert code(card_check.no_pyscard(lambda _name: None)) is CauseCode.CARD_NO_PYSCARD
+
+
+def test_missing_library_is_told_for_its_error(
+    machine: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Cause(CauseCode.CARD_NO_LIBRARY, "", "")
+    monkeypatch.setattr(card_check, "no_library", lambda: missing)
+    assert card_check.find_cause(CardLibraryMissing("card"), machine.host) is missing
+
+
+def test_service_not_installed(machine: FakeHost) -> None:
+    (machine.root / "usr/sbin/pcscd").unlink()
+    cause = card_check.find_cause(ServiceAbsent("card"), machine.host)
+    assert code(cause) is CauseCode.CARD_NO_SERVICE
+
+
+@pytest.mark.parametrize(("running", "said"), [(False, "does not run"), (True, "pcscd (pid 9)")])
+def test_socket_absent(machine: FakeHost, running: bool, said: str) -> None:
+    machine.host.pcsc_socket.unlink()
+    if running:
+        machine.process(9, "pcscd")
+    cause = card_check.find_cause(ServiceAbsent("card"), machine.host)
+    assert code(cause) is CauseCode.CARD_NO_SOCKET
+    assert cause is not None
+    assert said in cause.found
+
+
+def test_nobody_behind_the_socket(machine: FakeHost) -> None:
+    machine.unreachable[machine.host.pcsc_socket] = "Connection refused"
+    cause = card_check.find_cause(ServiceAbsent("card"), machine.host)
+    assert code(cause) is CauseCode.CARD_SERVICE_DOWN
+    assert cause is not None
+    assert "Connection refused" in cause.found
+
+
+def test_polkit_without_a_rule_for_this_user(machine: FakeHost) -> None:
+    machine.file(card_check.POLKIT_POLICY)
+    machine.file("etc/polkit-1/rules.d/50-rekam.rules", RULE.format("rekam"))
+    cause = card_check.find_cause(ReaderForbidden("card", "8010006A"), machine.host)
+    assert code(cause) is CauseCode.CARD_POLKIT
+    assert cause is not None
+    assert "siti" in cause.found
+
+
+def test_polkit_with_a_rule_for_this_user(machine: FakeHost) -> None:
+    machine.file(card_check.POLKIT_POLICY)
+    machine.file("etc/polkit-1/rules.d/50-rekam.rules", RULE.format("siti"))
+    assert card_check.forbidden_by_polkit(machine.host) is None
+
+
+def test_closed_polkit_rules_are_said_to_be_unread(
+    machine: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.file(card_check.POLKIT_POLICY)
+    machine.file("etc/polkit-1/rules.d/50-rekam.rules", RULE.format("siti"))
+
+    def iterdir(folder: Path) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    cause = card_check.forbidden_by_polkit(machine.host)
+    assert cause is not None
+    assert "closed to us" in cause.found
+
+
+def test_no_reader(machine: FakeHost) -> None:
+    cause = card_check.find_cause(ReaderAbsent("card"), machine.host)
+    assert code(cause) is CauseCode.CARD_NO_READER
+
+
+def test_reader_taken_by_the_kernel(machine: FakeHost) -> None:
+    machine.usb_device("072f", "2200", driver="pn533_usb")
+    cause = card_check.find_cause(ReaderAbsent("card"), machine.host)
+    assert code(cause) is CauseCode.USB_KERNEL_NFC
+
+
+def test_users_of_pcsc_are_named(machine: FakeHost) -> None:
+    machine.process(31, "opensc-tool")
+    machine.file("proc/31/maps", "7f00-7f01 r-xp 0 08:01 42 /usr/lib/libpcsclite.so.1.0.0\n")
+    cause = card_check.find_cause(ReaderBusy("card"), machine.host)
+    assert code(cause) is CauseCode.CARD_BUSY
+    assert cause is not None
+    assert "opensc-tool (pid 31)" in cause.found
+
+
+def test_user_of_pcsc_that_cannot_be_found(machine: FakeHost) -> None:
+    cause = card_check.find_cause(ReaderBusy("card"), machine.host)
+    assert cause is not None
+    assert cause.found.endswith("its name: nobody")
+
+
+def test_other_errors_of_a_reader_have_no_cause_here(machine: FakeHost) -> None:
+    assert card_check.find_cause(DeviceError("card"), machine.host) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "capabilities", "simulated_desk", "expected"),
+    [
+        ("Virtual PCD 00 00", frozenset(), False, CauseCode.CARD_VIRTUAL),
+        ("ACS ACR39U", frozenset({"simulated"}), False, CauseCode.CARD_VIRTUAL),
+        ("Virtual PCD 00 00", frozenset({"simulated"}), True, None),
+        ("ACS ACR39U", frozenset(), False, None),
+    ],
+)
+def test_virtual_reader_on_a_production_desk(
+    model: str, capabilities: frozenset[str], simulated_desk: bool, expected: CauseCode | None
+) -> None:
+    info = DeviceInfo(Kind.CARD_READER, "pcsc", model, model, "", capabilities)
+    assert code(card_check.is_virtual(info, simulated_desk)) is expected
+
+
+@pytest.mark.parametrize(
+    ("installed", "simulated_desk", "expected"),
+    [(True, False, CauseCode.CARD_VIRTUAL), (True, True, None), (False, False, None)],
+)
+def test_virtual_driver_on_a_production_desk(
+    machine: FakeHost, installed: bool, simulated_desk: bool, expected: CauseCode | None
+) -> None:
+    if installed:
+        machine.file(card_check.VIRTUAL_DRIVER)
+    assert code(card_check.virtual_driver(machine.host, simulated_desk)) is expected
+
+
+def test_machine_that_can_read_cards(machine: FakeHost) -> None:
+    pytest.importorskip("smartcard")
+    (finding,) = check_cards(machine.host)
+    assert finding.health is Health.GOOD
+
+
+def test_machine_that_cannot_read_cards_is_a_warning(machine: FakeHost) -> None:
+    pytest.importorskip("smartcard")
+    (machine.root / "usr/sbin/pcscd").unlink()
+    machine.usb_device("072f", "2200", driver="pn533_usb")
+    found = [(finding.health, finding.code) for finding in check_cards(machine.host)]
+    assert found == [
+        (Health.WARNING, CauseCode.CARD_NO_SERVICE),
+        (Health.WARNING, CauseCode.USB_KERNEL_NFC),
+    ]
