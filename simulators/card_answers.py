@@ -32,6 +32,8 @@ _ATRS: Final[Mapping[CardFault, Falsifier]] = MappingProxyType(
         CardFault.MUTE: lambda atr: TOO_LONG_ATR,
     }
 )
+ATR_FAULTS: Final = tuple(_ATRS)
+
 _PIECES: Final[Mapping[CardFault, Falsifier]] = MappingProxyType(
     {
         CardFault.SHORT_ANSWER: lambda answer: answer[1:],

@@ -11,7 +11,14 @@ from typing import Any, ClassVar, Final, Protocol
 
 from drivers.card import frames
 from simulators.card import KtpelCard, from_person, specimen
-from simulators.card_answers import READ_BINARY, false_answer, false_atr, false_module_answer
+from simulators.card_answers import (
+    ATR_FAULTS,
+    READ_BINARY,
+    STATUS_BYTES,
+    false_answer,
+    false_atr,
+    false_module_answer,
+)
 from simulators.card_faults import CARD_FAULTS, CardFault
 from simulators.injection import Injector
 
@@ -216,7 +223,11 @@ class CardSlot(ABC):
         """Make the link show that another card, or none, lies there; any thread, no lock held."""
 
     def _atr_of(self, card: SimulatedCard) -> bytes:
-        return card.atr if self._slot is Slot.ACCESS_MODULE else false_atr(self.faults, card.atr)
+        if self._slot is Slot.ACCESS_MODULE:
+            return card.atr
+        # pcscd keeps what it was told until the card is laid down anew
+        self._struck.update(fault for fault in ATR_FAULTS if fault in self.faults)
+        return false_atr(self.faults, card.atr)
 
     def _answer_of(self, card: SimulatedCard, command: bytes) -> bytes:
         """Answer a command as `card`, with the faults of the moment.
@@ -232,6 +243,8 @@ class CardSlot(ABC):
         self._strike(card, command)
         self._wait(CardFault.SILENT, card)
         answer = false_answer(self.faults, command, card.apdu(command))
+        if len(answer) < STATUS_BYTES:  # to a reader this is a broken contact
+            self._struck.add(CardFault.NO_STATUS)
         slow_s = SLOW_COMMAND_S if CardFault.SLOW in self.faults else 0.0
         self._take_time(card, slow_s + self._pace.command_s + len(answer) * self._pace.byte_s)
         return answer

@@ -1,72 +1,84 @@
-"""The named faults of the simulated hardware, injectable while it runs.
+"""The catalogue of faults: everything that can go wrong at a simulated desk, by wire and name.
 
-A fault seen in the field becomes a member here, a row in the table of faults, and a test, together.
+A fault seen in the field becomes a member of its wire's enum, a note, a row of the fault matrix and
+a test, together. `python -m simulators.faults > docs/reference/faults.md` writes it all down.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
+
+from simulators.camera_faults import CAMERA_FAULTS
+from simulators.card_faults import CARD_FAULTS
+from simulators.injection import FaultNote
+from simulators.sbi_faults import SBI_FAULTS
+from simulators.serial_faults import SERIAL_FAULTS
+
+F = TypeVar("F", bound=StrEnum)
+Notes = Mapping[StrEnum, FaultNote]
+
+_HEAD = """\
+# Faults of the simulated devices
+
+Written by `python -m simulators.faults`; do not edit. {count} faults, each by a name that never
+changes. In a running simulated desk (`rekam-sim lab`) a fault is injected with
+`rekam-sim control inject ROLE FAULT` and taken away with `rekam-sim control clear ROLE FAULT`.
+The codes are those that a driver may answer with ([error codes](errors.md)); a fault without
+one makes no operation fail. What each fault does to each operation: `tests/faults/expected`."""
 
 
-class Fault(StrEnum):
-    """What goes wrong; grouped by the wire on which it shows."""
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The faults of one kind of wire: `title` for people, `roles` of the devices that have them."""
 
-    # SBI: lies about a capture
-    WRONG_HASH = "wrong-hash"
-    """The hash chain does not continue from the hash of the request."""
-    FOREIGN_ROOT = "foreign-root"
-    """Everything is signed by a key that a stranger's root has issued."""
-    EXPIRED_CERTIFICATE = "expired-certificate"
-    """The device key's certificate ended yesterday."""
-    WEAK_ALGORITHM = "weak-algorithm"
-    """Tokens say `alg: none`."""
-    TAMPERED = "tampered"
-    """The signature of a capture does not match its content."""
-    FOREIGN_DEVICE = "foreign-device"
-    """The capture names another serial number than the device has."""
-    FOREIGN_TRANSACTION = "foreign-transaction"
-    """The capture answers somebody else's request: a replay."""
-    STALE_TIME = "stale-time"
-    """The capture says that it happened an hour ago."""
-    WRONG_ENVIRONMENT = "wrong-environment"
-    """The capture comes from another environment than was asked for."""
-    WRONG_PURPOSE = "wrong-purpose"
-    """The capture was made for authentication."""
-    WRONG_SPEC_VERSION = "wrong-spec-version"
-    """The answer follows another version of the interface."""
-    MISSING_FINGER = "missing-finger"
-    """One item less than was asked for, without an error."""
-    EXTRA_FINGER = "extra-finger"
-    """One item more than was asked for."""
-    SAME_FINGER_TWICE = "same-finger-twice"
-    """The first item comes again in the place of the second."""
-    SWAPPED_HAND = "swapped-hand"
-    """Records are labelled with the other hand or eye than their items."""
-    IMPOSSIBLE_SCORE = "impossible-score"
-    """The quality is greater than 100."""
-    BROKEN_RECORD = "broken-record"
-    """The record is shorter than it says."""
-    LOSSY_IMAGE = "lossy-image"
-    """The finger image has been compressed with losses."""
-    LOW_RESOLUTION = "low-resolution"
-    """The finger image has 250 pixels per inch."""
-    WRONG_SIZE = "wrong-size"
-    """The record gives its image another size than the image has."""
+    title: str
+    roles: str
+    notes: Notes
 
-    # SBI: what the service does instead of answering
-    TRUNCATED_JSON = "truncated-json"
-    """The JSON ends in its middle, with a length that agrees."""
-    SLOW_TRICKLE = "slow-trickle"
-    """Answers come a few bytes at a time and never end in time."""
-    HANG = "hang"
-    """Requests are accepted and nothing is answered, until the fault is taken away."""
-    DROP = "drop"
-    """The connection is reset in the middle of the answer."""
-    BUSY_FOREVER = "busy-forever"
-    """Left behind by a crashed live picture: the device refuses everything as busy."""
-    NOT_READY = "not-ready"
-    """The device says that it is not ready."""
-    NO_DEVICES = "no-devices"
-    """Discovery answers with an empty list: the hardware behind the service was pulled out."""
-    STREAM_DROPPED = "stream-dropped"
-    """The live picture breaks off in the middle of a frame."""
+
+def _notes(notes: Mapping[F, FaultNote]) -> Notes:
+    known: dict[StrEnum, FaultNote] = {}
+    known.update(notes.items())
+    return MappingProxyType(known)
+
+
+CATALOGUE: Mapping[str, Wire] = MappingProxyType(
+    {
+        "sbi": Wire("SBI service", "scanner, iris", _notes(SBI_FAULTS)),
+        "serial": Wire("Serial fingerprint module", "verifier", _notes(SERIAL_FAULTS)),
+        "camera": Wire("Camera", "face", _notes(CAMERA_FAULTS)),
+        "card": Wire("Card and card reader", "card", _notes(CARD_FAULTS)),
+    }
+)
+
+
+def reference() -> str:
+    """Return the catalogue as a page of the documentation (Markdown)."""
+    count = sum(len(wire.notes) for wire in CATALOGUE.values())
+    parts = [_HEAD.format(count=count)]
+    for wire in CATALOGUE.values():
+        parts.append(f"\n## {wire.title} (roles: {wire.roles})\n")
+        parts.append("| fault | what goes wrong | what the operator sees | codes |")
+        parts.append("|---|---|---|---|")
+        parts += [_row(fault, note) for fault, note in wire.notes.items()]
+    return "\n".join(parts) + "\n"
+
+
+def _row(fault: StrEnum, note: FaultNote) -> str:
+    happens = _sentence(note.happens) + (" Strikes once." if note.once else "")
+    codes = ", ".join(f"`{code}`" for code in note.codes)
+    cells = (f"`{fault.value}`", happens, _sentence(note.shown), codes)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:].rstrip(".") + "."
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

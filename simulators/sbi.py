@@ -74,6 +74,7 @@ class SbiServer:
         self._changing = threading.Lock()
         self._http: HttpServer | None = None
         self._reserved: socket.socket | None = None
+        self._left: list[socket.socket] = []
         self._thread: threading.Thread | None = None
 
     @property
@@ -103,15 +104,13 @@ class SbiServer:
             self._stop()
 
     def move(self) -> None:
-        """End the service and start it at another port."""
+        """End the service and start it at another port; the old one stays empty."""
         with self._changing:
             self._stop()
-            taken, self._reserved, self.port = self._reserved, None, 0
-            try:
-                self._listen(self._bind())
-            finally:
-                if taken is not None:
-                    taken.close()
+            if self._reserved is not None:
+                self._left.append(self._reserved)
+            self._reserved, self.port = None, 0
+            self._listen(self._bind())
 
     def __enter__(self) -> Self:
         self.start()
@@ -124,9 +123,10 @@ class SbiServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        if self._reserved is not None:
-            self._reserved.close()
-            self._reserved = None
+        for port in (*self._left, self._reserved):
+            if port is not None:
+                port.close()
+        self._left, self._reserved = [], None
 
     def _struck(self, fault: SbiFault, active: bool) -> None:
         """Do what a fault does to the service as a whole."""

@@ -56,9 +56,11 @@ def exception_photo(face: Image, missing: Collection[Position]) -> Image:
     side = (width - _FACE_WIDTH) // 2
     photo[:, side : side + _FACE_WIDTH] = portrait
     skin = _skin_of(portrait)
+    # the codes of eyes and fingers are equal numbers
+    absent = [position for position in missing if isinstance(position, Finger)]
     # who faces the camera has the right hand on the left side of the picture
-    _draw_hand(photo, (side // 2, 280), skin, missing, is_right=True)
-    _draw_hand(photo, (width - side // 2, 280), skin, missing, is_right=False)
+    _draw_hand(photo, (side // 2, 280), skin, absent, is_right=True)
+    _draw_hand(photo, (width - side // 2, 280), skin, absent, is_right=False)
     return photo
 
 
@@ -74,7 +76,7 @@ def _draw_hand(
     photo: Image,
     centre: tuple[int, int],
     skin: tuple[int, int, int],
-    missing: Collection[Position],
+    missing: Collection[Finger],
     *,
     is_right: bool,
 ) -> None:

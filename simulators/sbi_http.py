@@ -130,6 +130,9 @@ class Handler(BaseHTTPRequestHandler):
         """Send a live picture until it ends."""
         if (request := self._request("/stream")) is None:
             return
+        if SbiFault.HTTP_ERROR in self._service.faults.anywhere:
+            self._reply(error("610"))
+            return
         try:
             device, stream = self._service.open_stream(request[0])
         except Refusal as refusal:

@@ -75,12 +75,12 @@ class PseudoTerminal:
     def _serve(self) -> None:
         try:
             while self._wait(readable=True):
-                for piece in self._respond(self._received()):
-                    if isinstance(piece, float):
-                        alive = self._pause(piece)
-                    else:
-                        alive = self._send(piece)
-                    if not alive:
+                received = self._received()
+                self._free_at = time.monotonic()
+                for piece in self._respond(received):
+                    if not (
+                        self._wait_for(piece) if isinstance(piece, float) else self._send(piece)
+                    ):
                         break
         except LineCut:
             return
@@ -106,13 +106,18 @@ class PseudoTerminal:
                 view = view[os.write(self._master, view) :]
         return self._pause(0.0)
 
+    def _wait_for(self, seconds: float) -> bool:
+        """Let the device be busy with itself; False after `close`."""
+        alive = self._pause(seconds)
+        self._free_at = time.monotonic()
+        return alive
+
     def _paced_slices(self, piece: bytes) -> Iterator[bytes]:
         """Yield each part at the moment when its last bit has passed the line.
 
-        The moments are counted from the first one, so that a sleep that lasts too long does not
-        slow the line down.
+        The moments are counted from the beginning of the answer, so that a sleep that lasts too
+        long does not slow the line down.
         """
-        self._free_at = max(self._free_at, time.monotonic())
         for start in range(0, len(piece), SLICE_BYTES):
             part = piece[start : start + SLICE_BYTES]
             self._free_at += seconds_on_line(len(part), self._baud())

@@ -76,18 +76,20 @@ def run(
     stop: threading.Event,
     announce: Callable[[str], None],
     *,
+    has_light: bool = False,
     started: Callable[[R30xModule], None] = lambda module: None,
 ) -> None:
     """Serve a module until `stop` is set.
 
-    `announce` gets one line with the port as soon as hosts can open it. `started` gets the module,
-    whose `faults` may be changed while it runs.
+    `announce` gets one line with the port as soon as hosts can open it. `has_light` makes it an
+    R503. `started` gets the module, whose `faults` may be changed while it runs.
     """
     resident = Person(seed)
     for finger in FINGERS:
         resident.finger(finger)  # grown now, so that no command has to wait for it
-    module = R30xModule(FingersInTurn(resident), link=link, paced=paced, baud=baud, seed=seed)
-    with module:
+    with R30xModule(
+        FingersInTurn(resident), link=link, paced=paced, baud=baud, has_light=has_light, seed=seed
+    ) as module:
         started(module)
         announce(module.path)
         stop.wait()

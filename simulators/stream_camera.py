@@ -25,6 +25,8 @@ from simulators.camera_strangers import Visitors
 from simulators.injection import Injector
 
 JPEG_QUALITY: Final = 90
+REPLUG_S: Final = 1.0
+"""A cable that is pulled out and plugged in again is out for so long."""
 
 
 class FaceScene(Protocol):
@@ -68,6 +70,7 @@ class StreamCamera:
             self._streams |= {"/iris.y4m": y4m(self._iris, fps), "/eye.y4m": y4m(one, fps)}
         self._rtsp = RtspServer(self._face, self.faults) if rtsp else None
         self._side = SideChannel(self)
+        self._replugging: threading.Timer | None = None
         self._plugging = threading.RLock()
         self._server: StreamServer | None = None
         self._threads: list[threading.Thread] = []
@@ -181,6 +184,9 @@ class StreamCamera:
     def close(self) -> None:
         """Stop, and give the ports back."""
         self._forget_faults()
+        if self._replugging is not None:
+            self._replugging.cancel()
+            self._replugging.join()
         self.stop()
         self._side.close()
         if self._rtsp is not None:
@@ -203,11 +209,17 @@ class StreamCamera:
                 (self.stop if active else self.start)()
             case CameraFault.REPLUG if self.faults.strikes(CameraFault.REPLUG):
                 self.stop()
-                self.start()
+                self._plug_in_later()
             case CameraFault.NOBODY | CameraFault.WRONG_PERSON if active:
                 self._visitors.prepare(fault)
             case _:
                 self._tell_streams(cut=active and fault in CUTS)
+
+    def _plug_in_later(self) -> None:
+        if self._replugging is not None:
+            self._replugging.cancel()
+        self._replugging = threading.Timer(REPLUG_S, self.start)
+        self._replugging.start()
 
     def _tell_streams(self, *, cut: bool) -> None:
         with self._plugging:

@@ -35,8 +35,8 @@ LONGEST_PAUSE_S: Final = 2.0
 STALLED_AFTER_S: Final = 0.9
 """No new whole picture for so long is a stall, also when the same bytes keep coming (own)."""
 
-STALL_WAIT_S: Final = 0.1
-"""A stream that failed after less time than this was ended by the camera (own)."""
+STALL_SHARE: Final = 0.9
+"""A stream that failed sooner than this share of the read time-out was ended by the camera."""
 
 
 class FrameGrabber:
@@ -56,6 +56,7 @@ class FrameGrabber:
         recorder: FlightRecorder,
         memory: Memory,
         *,
+        read_timeout_s: float,
         first_sequence: int = 1,
     ) -> None:
         self._open_source = open_source
@@ -66,6 +67,7 @@ class FrameGrabber:
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._gate = threading.Lock()
+        self._read_timeout_s = read_timeout_s
         self._is_previewing = False
         self._is_wanted = False
         self._cell = LatestFrame()
@@ -79,6 +81,7 @@ class FrameGrabber:
         self._facts: dict[str, float] = {}
         self._size = (0, 0)
         self._opened = 0
+        self._began_at = 0.0
         self._counters = StreamCounters()
         self._pace = Pace()
 
@@ -167,7 +170,7 @@ class FrameGrabber:
         pause = FIRST_PAUSE_S
         while not self._stop.is_set():
             self._hurry.clear()
-            began_at = self._clock.monotonic()
+            self._began_at = self._clock.monotonic()
             try:
                 had_a_frame = self._stream_once()
             except Exception as error:  # the border of the thread: the camera is tried again
@@ -176,7 +179,7 @@ class FrameGrabber:
                 self._fall(Link.GONE, f"unexpected {type(error).__name__}")
             if had_a_frame:
                 pause = FIRST_PAUSE_S
-            spent = self._clock.monotonic() - began_at
+            spent = self._clock.monotonic() - self._began_at
             self._wait(max(FIRST_PAUSE_S, pause - spent))
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
@@ -204,13 +207,12 @@ class FrameGrabber:
 
     def _read_until_failure(self, capture: cv2.VideoCapture, settle_frames: int) -> bool:
         had_a_frame = False
-        renewed_at = self._clock.monotonic()
+        renewed_at = self._began_at
         garbled = self._counters.garbled
         while not self._stop.is_set():
-            asked_at = self._clock.monotonic()
             if not capture.grab():
-                waited = self._clock.monotonic() - asked_at
-                self._fall_at_the_end(waited, had_a_frame, self._counters.garbled - garbled)
+                waited = self._clock.monotonic() - renewed_at
+                self._fall_at_the_end(waited, had_a_frame)
                 break
             grabbed_at = self._clock.monotonic()
             is_there, raw = capture.retrieve()
@@ -257,16 +259,14 @@ class FrameGrabber:
             if self._is_previewing:
                 self._publish(frame)
 
-    def _fall_at_the_end(self, waited: float, had_a_frame: bool, garbled: int) -> None:
-        """Say what the end of a stream means, `waited` seconds after a picture was asked for."""
-        if waited > STALL_WAIT_S:
+    def _fall_at_the_end(self, waited: float, had_a_frame: bool) -> None:
+        """Say what the end of a stream means, `waited` seconds after its last good picture."""
+        if waited > STALL_SHARE * self._read_timeout_s:
             self._fall(Link.SILENT, "the stream stalled")
         elif had_a_frame:  # the next opening tells whether the camera is still there
             self._fall(Link.OPENING, "the stream ended and is opened anew")
-        elif garbled > 0:
-            self._fall(Link.BROKEN, "every stream ends within its first picture")
         else:
-            self._fall(Link.GONE, "every stream ends before its first picture")
+            self._fall(Link.BROKEN, "every stream ends before its first whole picture")
 
     def _fall_without_news(self, garbled: int) -> None:
         if garbled > 0:

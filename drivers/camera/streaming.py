@@ -93,6 +93,7 @@ class StreamingCamera(PreviewingDevice):
             self.clock,
             self.recorder,
             self._memory,
+            read_timeout_s=self._camera.read_timeout_s,
             first_sequence=self._sequence + 1,
         )
         with ExitStack() as undo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -27,10 +27,13 @@ class AccessSettings(DeviceSettings):
 
     `sam_opening` holds the opening data of the access module (`drivers.card.sam_opening`);
     `document_authorities` are PEM certificates that may vouch for the files of an open test card.
+    `protected_chunk_bytes` is how much one protected command reads; 96 for a reader that passes no
+    answers of 236 bytes on.
     """
 
     sam_opening: PathFromText | None = None
     document_authorities: tuple[PathFromText, ...] = Field(default=(), strict=False)
+    protected_chunk_bytes: Literal[208, 96] = 208
 
 
 class CardAccess:
@@ -40,6 +43,11 @@ class CardAccess:
         self._device = device
         self._settings = settings
         self._opening = OpeningFile(device, settings.sam_opening)
+
+    @property
+    def protected_chunk_bytes(self) -> int:
+        """How much one protected command reads."""
+        return self._settings.protected_chunk_bytes
 
     def module(self, card: CardChannel) -> SecureAccessModule | None:
         """Return the access module in the reader's other slot; None where it has none."""

@@ -104,6 +104,8 @@ async def read_identity(reader: CardReader, timeout: float = 20.0) -> CardReadin
         CardLost: the card left or was exchanged; nothing was kept. `SecureChannelBroken` is the
             same with an alarm: a protected answer was changed.
         CardUnreadable: the card is mute or contradicts itself.
+        SamMissing: the access module stays silent; where it is absent or leaves, what is free is
+            read and `access_problem` says so.
         AuthoritiesUnusable: the configured certificates cannot be used.
         DeviceTimeout: the card answers too slowly.
     """
@@ -116,7 +118,8 @@ async def read_identity(reader: CardReader, timeout: float = 20.0) -> CardReadin
 
 
 def _read(card: CardChannel, uid: bytes, access: CardAccess) -> _Found:
-    content = read_ktpel(card, uid, access.module(card))
+    module = access.module(card)
+    content = read_ktpel(card, uid, module, chunk_bytes=access.protected_chunk_bytes)
     channel = ApduChannel(card)
     if content is not None and content.protected is not None:
         # asked last: a plain command ends the protected channel

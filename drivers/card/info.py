@@ -15,7 +15,7 @@ from drivers.card.apdu import ApduChannel
 from drivers.card.info_applications import Applications, find_applications
 from drivers.card.info_atr import AtrFacts, explain_atr, printable_atr
 from drivers.card.reader import SIMULATED
-from drivers.errors import DeviceError, DeviceTimeout, ReaderAbsent
+from drivers.errors import DeviceError, ReaderAbsent, ServiceDown
 from drivers.worker import DaemonThread
 
 SERVICE: Final = "card readers"
@@ -67,15 +67,15 @@ def list_readers(service_socket: str = "", timeout: float = 3.0) -> tuple[str, .
         timeout: seconds, after which a service that hangs is given up.
 
     Raises:
-        ServiceDown, ReaderForbidden, CardLibraryMissing: there is no way to the readers.
+        ServiceDown: the service does not run, or hangs.
+        ReaderForbidden, CardLibraryMissing: there is no way to it.
         ReaderAbsent: no reader is connected.
-        DeviceTimeout: the service hangs.
     """
     thread = DaemonThread("card-readers")
     future = thread.submit(lambda: _names(service_socket))
     thread.stop()
     if not wait([future], timeout).done:
-        raise DeviceTimeout(SERVICE, f"no answer within {timeout:g} s")
+        raise ServiceDown(SERVICE, f"the smart-card service hangs: no answer within {timeout:g} s")
     return future.result()
 
 

@@ -9,12 +9,15 @@ from typing import TypeVar
 
 from drivers.card.transport import CardTransport
 from drivers.device import Call
+from drivers.errors import DeviceError
 from drivers.worker import DeviceThread
 
 T = TypeVar("T")
 
 STEP_S = 0.05
 """How often the device thread looks whether its call should end; the contract allows 0.25 s."""
+END_PATIENCE_S = 0.1
+"""How long a call that is over waits for its work, which looks at the call at every command."""
 
 
 class CardLink:
@@ -49,8 +52,13 @@ class CardLink:
                 return future.result(min(STEP_S, call.remaining))
             if future.done():
                 return future.result()
-            call.check()
-            watch()
+            try:
+                call.check()
+                watch()
+            except DeviceError:
+                # work that is between two commands ends by itself, and the link stays usable
+                wait([future], END_PATIENCE_S)
+                raise
 
     def abandon(self) -> None:
         """Let the link end as soon as its thread can; does not wait."""

@@ -31,7 +31,6 @@ from drivers.errors import (
 UID8_BYTES: Final = 8
 CHALLENGE_BYTES: Final = 8
 TOKEN_BYTES: Final = 40
-OPENING_BYTES: Final = 32
 CARD_SIGNATURE_BYTES: Final = 80
 PHOTO_PIECE_BYTES: Final = 248
 

@@ -12,9 +12,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from drivers.card.sam import OPENING_BYTES
 from drivers.errors import AccessOpeningUnusable
 
+OPENING_BYTES: Final = 32
 MAX_FILE_BYTES: Final = 256
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -143,17 +143,43 @@ def _check_positions(tokens: list[Token], target: Target) -> None:
 
 
 def _open(items: list[JsonObject], tokens: list[Token], expected: Expectation) -> VerifiedAnswer:
-    """Follow the hash chain over the records, then read them."""
-    records = [_record(token) for token in tokens]
+    """Follow the hash chain over the records and read them.
+
+    Decoding takes most of the time of a slap: it runs on every core beside the rest, and what it
+    finds counts only after everything else has been found good.
+    """
     hashes = [expected.order.previous_hash or START]
-    for item, record in zip(items, records, strict=True):
-        hashes.append(next_hash(hashes[-1], record))
-        if text(item, "hash").upper() != hashes[-1]:
-            raise CheckFailed(Check.HASH_CHAIN, "does not continue from the last verified hash")
+    records: list[bytes] = []
+    with ThreadPoolExecutor(_DECODERS, f"device-{expected.device}-decode") as decoders:
+        decoding: list[Future[Sample]] = []
+        for number, (item, token) in enumerate(zip(items, tokens, strict=True)):
+            record = _record(token)
+            hashes.append(next_hash(hashes[-1], record))
+            if text(item, "hash").upper() != hashes[-1]:
+                raise CheckFailed(Check.HASH_CHAIN, "does not continue from the last verified hash")
+            score = Score(DEVICE_QUALITY, _score(token), _source(expected.identity.digital_id))
+            decoding.append(
+                decoders.submit(
+                    sample_of,
+                    expected.order.target.expected[number],
+                    record,
+                    (score,),
+                    bool(expected.order.target.exceptions),
+                )
+            )
+            records.append(record)
+        attestation = _attest(tokens, records, hashes, expected)
+        samples = tuple(future.result() for future in decoding)
+    return VerifiedAnswer(samples, attestation)
+
+
+def _attest(
+    tokens: list[Token], records: list[bytes], hashes: list[str], expected: Expectation
+) -> Attestation:
     signers = {token.signer_sha256 for token in tokens}
     if len(signers) != 1:
         raise CheckFailed(Check.CERTIFICATE, f"{len(signers)} signers in one answer")
-    attestation = Attestation(
+    return Attestation(
         expected.identity.level,
         signers.pop(),
         expected.order.transaction_id,
@@ -162,23 +188,10 @@ def _open(items: list[JsonObject], tokens: list[Token], expected: Expectation) -
         tuple(keep_payload(token, record) for token, record in zip(tokens, records, strict=True)),
         tuple(hashes[:-1]),
     )
-    return VerifiedAnswer(_samples(tokens, records, expected), attestation)
 
 
-def _samples(
-    tokens: list[Token], records: list[bytes], expected: Expectation
-) -> tuple[Sample, ...]:
-    """Read the records; decoding takes most of the time of a slap and uses every core."""
-    device = expected.identity.digital_id
-    source = f"{device.make} {device.model} {device.serial}"
-    scores = [(Score(DEVICE_QUALITY, _score(token), source),) for token in tokens]
-    target = expected.order.target
-    with_exceptions = [bool(target.exceptions)] * len(records)
-    work = (target.expected, records, scores, with_exceptions)
-    if len(records) == 1:
-        return tuple(map(sample_of, *work))
-    with ThreadPoolExecutor(_DECODERS, f"device-{expected.device}-decode") as decoders:
-        return tuple(decoders.map(sample_of, *work))
+def _source(device: DigitalId) -> str:
+    return f"{device.make} {device.model} {device.serial}"
 
 
 def _record(token: Token) -> bytes:

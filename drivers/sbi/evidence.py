@@ -7,7 +7,7 @@ record is replaced by a placeholder. The record lies beside it and would otherwi
 from __future__ import annotations
 
 from drivers.sbi.answers import text
-from drivers.sbi.jws import Token, decode_base64, encode_base64url
+from drivers.sbi.jws import Token, encode_base64url
 from drivers.values import BIO_VALUE_PLACEHOLDER
 
 
@@ -18,14 +18,12 @@ def keep_payload(token: Token, record: bytes) -> str:
     the placeholder; the complete JSON text, when the device spells the record in another base64;
     the encoded payload itself, when the device spells that in another base64.
     """
-    encoded = token.compact.split(".")[1]
-    payload = decode_base64(encoded).decode("utf-8")
-    value = text(token.payload, "bioValue")
+    payload, value = token.payload_text, text(token.payload, "bioValue")
     short = payload.replace(f'"{value}"', f'"{BIO_VALUE_PLACEHOLDER}"', 1)
     for kept in (short, payload):
         if rebuild_token(token.detached, kept, record) == token.compact:
             return kept
-    return encoded
+    return token.encoded_payload
 
 
 def rebuild_token(token: str, payload: str, record: bytes) -> str:

@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 MIN_RSA_BITS: Final = 2048
 
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+
 
 class BadToken(Exception):
     """A token does not hold.
@@ -41,9 +43,13 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A verified token: its JSON object, its signer, and `compact`, the token as received."""
+    """A verified token: its JSON object, its signer, and `compact`, the token as received.
+
+    `payload_text` is the JSON text that was signed, decoded from base64 and no further.
+    """
 
     payload: dict[str, object] = field(repr=False)
+    payload_text: str = field(repr=False)
     signer_sha256: str
     signer_valid_until: datetime
     compact: str = field(repr=False)
@@ -51,8 +57,13 @@ class Token:
     @property
     def detached(self) -> str:
         """The token without its payload: `header..signature`."""
-        header, _, signature = self.compact.split(".")
-        return f"{header}..{signature}"
+        header, signature = self.compact.index("."), self.compact.rindex(".")
+        return f"{self.compact[:header]}.{self.compact[signature:]}"
+
+    @property
+    def encoded_payload(self) -> str:
+        """The payload as received, in base64."""
+        return self.compact[self.compact.index(".") + 1 : self.compact.rindex(".")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +105,10 @@ def decode_base64(text: str) -> bytes:
     Raises:
         ValueError: not base64.
     """
-    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except binascii.Error as error:
+        plain = text.encode("ascii").rstrip(b"=").translate(_STANDARD)
+        return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError("no base64 text") from error
 
 
@@ -137,14 +148,15 @@ def verify_token(token: str, trust: TrustStore, now: datetime) -> Token:
     try:
         signed = f"{header}.{payload}".encode("ascii")
         key.verify(decode_base64(signature), signed, PKCS1v15(), SHA256())
-        content = parse_object(decode_base64(payload).decode("utf-8"))
+        payload_text = decode_base64(payload).decode("utf-8")
+        content = parse_object(payload_text)
     except InvalidSignature as error:
         raise BadToken("signature", "does not match") from error
     except ValueError as error:
         raise BadToken("signature", "malformed token") from error
     trust.check_issuer(leaf, now)
     fingerprint = hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
-    return Token(content, fingerprint, leaf.not_valid_after_utc, token)
+    return Token(content, payload_text, fingerprint, leaf.not_valid_after_utc, token)
 
 
 def _signer(header: str) -> x509.Certificate:

@@ -194,6 +194,8 @@ class Preview:
         with ExitStack() as stack:
             opening = opened(source.port, STREAM, request, call, self._recorder)
             link, response = stack.enter_context(opening)
+            if response.status != http.client.OK:
+                raise ProtocolError(call.device, f"STREAM answered by HTTP {response.status}")
             if not (response.getheader("Content-Type") or "").startswith("multipart/"):
                 answer = parse_json(read_body(response, call.device), call.device)
                 raise error_of(answer, call.device)

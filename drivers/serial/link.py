@@ -200,14 +200,16 @@ class R30xLink:
         while self._unsent():
             call.sleep(0.01)
 
-    def skip_byte(self, wanted: int, call: Call, within: float) -> bool:
+    def await_byte(self, wanted: int, call: Call, within: float) -> bool:
         """Read until the byte `wanted` comes, at most `within` seconds; say whether it came."""
         expires = call.clock.monotonic() + within
-        while call.clock.monotonic() < expires:
-            if wanted in self._read():
-                return True
+        arrived = self._decoder.rest()
+        while wanted not in arrived:
             call.check()
-        return False
+            if call.clock.monotonic() >= expires:
+                return False
+            arrived = self._read()
+        return True
 
     def _ask(
         self, command: Command, arguments: bytes, call: Call, within: float

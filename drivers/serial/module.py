@@ -257,7 +257,7 @@ class R30xCommands:
             ProtocolError: it did not come back within a second.
         """
         self.link.exchange(self._of_the_r503(SOFT_RST), call)
-        if not self.link.skip_byte(READY_BYTE, call, RESTART_S):
+        if not self.link.await_byte(READY_BYTE, call, RESTART_S):
             raise ProtocolError(self.link.device, "SoftRst: not ready afterwards")
         self.link.forget()
 

@@ -69,6 +69,12 @@ class PacketDecoder:
         """Forget a packet of which only a part has arrived."""
         self._buffer.clear()
 
+    def rest(self) -> bytes:
+        """Take out what has arrived behind the last packet."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
     def take(self) -> Packet | None:
         """Return the next packet, or None while it is incomplete.
 

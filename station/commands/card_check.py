@@ -6,13 +6,19 @@ Facts about pcscd (Debian's paths, polkit since 2.0) are those of pcsc-lite's ow
 from __future__ import annotations
 
 import ctypes.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
+from drivers.card.info import list_readers
+from drivers.card.reader import SIMULATED
+from drivers.device import DeviceSettings
 from drivers.errors import (
     CardLibraryMissing,
     DeviceError,
+    ReaderAmbiguous,
     ReaderBusy,
     ReaderForbidden,
     ReaderGone,
@@ -28,14 +34,23 @@ DAEMON: Final = "usr/sbin/pcscd"
 POLKIT_ACTION: Final = "org.debian.pcsc-lite.access_pcsc"
 POLKIT_POLICY: Final = "usr/share/polkit-1/actions/org.debian.pcsc-lite.policy"
 POLKIT_RULES: Final = ("etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d")
-VIRTUAL_READER: Final = "Virtual PCD"
 VIRTUAL_DRIVER: Final = "usr/lib/pcsc/drivers/serial/libifdvpcd.so"
-SIMULATED: Final = "simulated"
 _START: Final = "sudo systemctl enable --now pcscd.socket"
 
 
-def find_cause(error: DeviceError, host: Host) -> Cause | None:
-    """Say why a PC/SC reader does not work, if it can be seen from here."""
+def find_cause(
+    settings: DeviceSettings,
+    error: DeviceError,
+    host: Host,
+    names_of: Callable[[str], Sequence[str]] = list_readers,
+) -> Cause | None:
+    """Say why a PC/SC reader does not work, if it can be seen from here.
+
+    `names_of` returns the names of the readers that the service at a socket has.
+    """
+    own_socket = str(getattr(settings, "service_socket", ""))
+    if own_socket:
+        host = replace(host, pcsc_socket=Path(own_socket))
     match error:
         case CardLibraryMissing():
             return no_library() or no_pyscard()
@@ -44,7 +59,9 @@ def find_cause(error: DeviceError, host: Host) -> Cause | None:
         case ReaderForbidden():
             return forbidden_by_polkit(host)
         case ReaderGone():
-            return taken_by_kernel_nfc(host) or no_reader()
+            return taken_by_kernel_nfc(host) or no_reader(_names(own_socket, names_of))
+        case ReaderAmbiguous():
+            return ambiguous(_names(own_socket, names_of))
         case ReaderBusy():
             return busy(host)
     return None
@@ -119,12 +136,22 @@ def forbidden_by_polkit(host: Host) -> Cause | None:
     )
 
 
-def no_reader() -> Cause:
+def no_reader(names: Sequence[str]) -> Cause:
     """The service runs and has no reader of the configured name."""
+    there = f"these readers: {', '.join(names)}" if names else "no reader at all"
     return Cause(
         CauseCode.CARD_NO_READER,
-        "the smart-card service runs and has no reader of this name",
-        "Plug the reader in and compare its name: pcsc_scan -r",
+        f"the smart-card service runs and has {there}",
+        "Plug the reader in, or write the beginning of its name in `reader`.",
+    )
+
+
+def ambiguous(names: Sequence[str]) -> Cause:
+    """Several readers, or several slots of one, fit the configured name."""
+    return Cause(
+        CauseCode.CARD_AMBIGUOUS,
+        f"the configured name fits several of these readers: {', '.join(names)}",
+        "Write the whole name in `reader`, and that of the SAM slot in `sam_reader`.",
     )
 
 
@@ -153,10 +180,17 @@ def virtual_driver(host: Host, simulated_desk: bool) -> Cause | None:
 
 def is_virtual(info: DeviceInfo, simulated_desk: bool) -> Cause | None:
     """A software reader at a desk that records real people."""
-    if simulated_desk or not (VIRTUAL_READER in info.model or SIMULATED in info.capabilities):
+    if simulated_desk or SIMULATED not in info.capabilities:
         return None
     return Cause(
         CauseCode.CARD_VIRTUAL,
         f"{info.model} is a simulated reader, and this desk is no simulation",
         "sudo apt-get remove vsmartcard-vpcd, or set station.simulated = true.",
     )
+
+
+def _names(service_socket: str, names_of: Callable[[str], Sequence[str]]) -> Sequence[str]:
+    try:
+        return names_of(service_socket)
+    except DeviceError:
+        return ()  # none, or the service ended meanwhile

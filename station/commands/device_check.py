@@ -11,6 +11,7 @@ from typing import Final
 
 from drivers.device import Device
 from drivers.errors import ConnectFailed, DeviceError
+from drivers.sbi.device import SbiDevice
 from drivers.sbi.settings import SbiSettings
 from drivers.serial.settings import R30xSettings
 from drivers.values import DeviceInfo, Kind, SelfTest
@@ -77,15 +78,16 @@ def judge(
 def find_cause(entry: ConfiguredDevice, error: DeviceError, host: Host) -> Cause | None:
     """Say why a device does not work, by looking at everything its configuration points to."""
     settings = entry.settings
-    if isinstance(settings, SbiSettings):
-        return sbi_check.find_cause(settings, error, host, datetime.now(UTC))
+    if isinstance(settings, SbiSettings) and issubclass(entry.kind, SbiDevice):
+        services = sbi_check.Services(entry.kind.bio_type)
+        return sbi_check.find_cause(settings, error, host, datetime.now(UTC), services)
     if isinstance(settings, R30xSettings):
         node = serial_check.node_of(settings)
         if isinstance(node, Cause):
             return usb_check.taken_by_braille(host) or node
         return _cause_at(node, error, host) or _silent(node, error)
     if entry.kind.kind is Kind.CARD_READER:
-        return card_check.find_cause(error, host)
+        return card_check.find_cause(settings, error, host)
     for address in _texts(entry):
         if camera_check.is_network(address):
             return camera_check.find_cause(address, error, host)

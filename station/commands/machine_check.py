@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from station.commands.card_check import no_library, no_pyscard, no_service
-from station.commands.findings import Finding, Health, warning
+from station.commands.findings import Cause, CauseCode, Finding, Health, warning
 from station.commands.host import Host, this_host
 from station.commands.usb_check import taken_by_kernel_nfc
+
+_TIMEX_BYTES = 512
+"""More than struct timex has on any architecture (208 on 64 bits)."""
+_TIME_ERROR = 5
+"""The state of a clock that is not synchronised."""
 
 
 def check_machine(host: Host | None = None) -> Iterator[Finding]:
@@ -28,6 +34,7 @@ def check_machine(host: Host | None = None) -> Iterator[Finding]:
     yield _opencv()
     yield _face_models()
     yield from check_cards(host or this_host())
+    yield check_clock()
     owner_only = sqlite3.sqlite_version_info < (3, 51, 3)
     remark = "; safe here, where one connection owns the file" if owner_only else ""
     yield Finding("sqlite", Health.GOOD, sqlite3.sqlite_version + remark)
@@ -85,3 +92,24 @@ def check_cards(host: Host) -> Iterator[Finding]:
         yield Finding("cards", Health.GOOD, f"pyscard {version('pyscard')}, pcscd installed")
     if (taken := taken_by_kernel_nfc(host)) is not None:
         yield warning("cards", taken)
+
+
+def kernel_clock_state() -> int:
+    """Ask the kernel how its clock stands; nothing is changed. Source: adjtimex(2)."""
+    request = ctypes.create_string_buffer(_TIMEX_BYTES)  # modes = 0: read only
+    return int(ctypes.CDLL(None).adjtimex(request))
+
+
+def check_clock(state: Callable[[], int] = kernel_clock_state) -> Finding:
+    """Whether something keeps the clock right; answers of devices and records carry times."""
+    told = state()
+    if told < 0:
+        return Finding("clock", Health.WARNING, "the kernel does not say how its clock stands")
+    if told != _TIME_ERROR:
+        return Finding("clock", Health.GOOD, "kept right by the network")
+    cause = Cause(
+        CauseCode.CLOCK,
+        "nothing keeps the clock of this machine right",
+        "timedatectl set-ntp true",
+    )
+    return warning("clock", cause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from cryptography import x509
 
 from drivers.clock import RealClock
 from drivers.device import Call
-from drivers.errors import DeviceError, Untrusted
+from drivers.errors import ConnectFailed, DeviceError, Untrusted
 from drivers.ownership import listeners_on
 from drivers.recorder import FlightRecorder
 from drivers.sbi.discovery import discover, open_ports
@@ -27,31 +27,28 @@ EXPIRES_SOON: Final = timedelta(days=30)
 _ASK_SELLER: Final = "Ask the seller of the device for its present root certificate."
 
 
-def speaks_sbi(port: int) -> bool:
-    """Say whether whoever listens at `port` answers a discovery as SBI does."""
+def devices_at(port: int, bio_type: BioType) -> Sequence[str] | None:
+    """Return the serial numbers that a service offers; None when it does not answer as SBI does."""
     clock = RealClock()
     call = Call("doctor", clock, clock.monotonic() + ASK_TIMEOUT_S)
     try:
-        discover(port, BioType.FINGER, call, FlightRecorder(clock))
+        found = discover(port, bio_type, call, FlightRecorder(clock))
     except DeviceError:
-        return False
-    return True
+        return None
+    return [device.digital_id.serial for device in found]
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """How services are looked for; tests hand in their own."""
 
+    bio_type: BioType
     open_ports: Callable[[], Sequence[int]] = field(default=open_ports)
-    speaks_sbi: Callable[[int], bool] = field(default=speaks_sbi)
+    devices_at: Callable[[int, BioType], Sequence[str] | None] = field(default=devices_at)
 
 
 def find_cause(
-    settings: SbiSettings,
-    error: DeviceError,
-    host: Host,
-    now: datetime,
-    services: Services | None = None,
+    settings: SbiSettings, error: DeviceError, host: Host, now: datetime, services: Services
 ) -> Cause | None:
     """Say why an SBI device does not work, if it can be seen from here."""
     files = (*settings.device_roots, *settings.chip_roots)
@@ -60,8 +57,13 @@ def find_cause(
     if isinstance(error, Untrusted):
         expired = _first(root_expired(file, now) for file in files)
         return expired or not_trusted(error) or clock_differs(error, now) or trust_too_low(error)
-    services = services or Services()
-    return no_service(settings, services) or foreign(settings, services, host)
+    if (nobody := no_service(settings, services)) is not None:
+        return nobody
+    ports = [settings.port] if settings.port else services.open_ports()
+    offers = {port: services.devices_at(port, services.bio_type) for port in ports}
+    return foreign(offers, host) or (
+        no_device(settings, offers) if isinstance(error, ConnectFailed) else None
+    )
 
 
 def no_service(settings: SbiSettings, services: Services) -> Cause | None:
@@ -78,17 +80,34 @@ def no_service(settings: SbiSettings, services: Services) -> Cause | None:
     )
 
 
-def foreign(settings: SbiSettings, services: Services, host: Host) -> Cause | None:
-    """Somebody listens there and is no SBI service."""
-    ports = [settings.port] if settings.port else list(services.open_ports())
-    strangers = [port for port in ports if not services.speaks_sbi(port)]
-    if not ports or len(strangers) < len(ports):
+def foreign(offers: Mapping[int, Sequence[str] | None], host: Host) -> Cause | None:
+    """Somebody listens, and nobody of them is an SBI service."""
+    if not offers or any(offer is not None for offer in offers.values()):
         return None
-    names = "; ".join(f"port {port}: {listeners_on(port, host.proc)}" for port in strangers)
+    names = "; ".join(f"port {port}: {listeners_on(port, host.proc)}" for port in offers)
     return Cause(
         CauseCode.SBI_FOREIGN,
         f"what listens there does not answer as an SBI service ({names})",
         "Restart the service of the device; end what else uses its port.",
+    )
+
+
+def no_device(settings: SbiSettings, offers: Mapping[int, Sequence[str] | None]) -> Cause | None:
+    """A service answers and does not offer the one device that is meant."""
+    ports = ", ".join(str(port) for port, offer in offers.items() if offer is not None)
+    serials = sorted({serial for offer in offers.values() for serial in offer or ()})
+    wanted = settings.expect_serial
+    if wanted in serials or (not wanted and len(serials) == 1):
+        return None
+    there = ", ".join(serials)
+    if serials and not wanted:
+        found = f"several devices answer: {there}"
+        return Cause(CauseCode.SBI_SEVERAL, found, "Write the right number in expect_serial.")
+    found = f"the service at port {ports} offers {there or 'no such device'}"
+    return Cause(
+        CauseCode.SBI_NO_DEVICE,
+        f"{found} and not {wanted}" if there else found,
+        "Plug the device in; if it is, restart its service.",
     )
 
 

@@ -15,7 +15,7 @@ from simulators.sbi import SbiServer
 from tests.conformance.contract import FaceCameraContract, assert_honest
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
-MISSING = frozenset({Finger.LEFT_THUMB, Finger.RIGHT_INDEX, Eye.LEFT})
+MISSING: frozenset[Finger | Eye] = frozenset({Finger.LEFT_THUMB, Finger.RIGHT_RING, Eye.LEFT})
 
 
 class FaceRig(SbiDesk):

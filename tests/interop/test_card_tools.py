@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,26 +16,32 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from drivers.api import CardChannel
 from drivers.card.apdu import ApduChannel
-from drivers.card.monitor import ReaderMonitor
 from drivers.card.profiles.piv import PivCard
 from drivers.card.profiles.piv_login import Challenge, OperatorProof, sign_in
 from drivers.card.profiles.piv_trust import OperatorTrust, Reason, Revocation
 from drivers.card.reader import PcscReader
 from drivers.errors import PinBlocked, PinLastTry
 from simulators.card import KtpelCard, specimen
-from simulators.card_links import VpcdSlot
-from simulators.card_slot import FixedCard, SimulatedCard
 from simulators.pcscd import PrivatePcscd, available
 from simulators.piv_card import OperatorCard
 from simulators.piv_keys import ECC_P256, RSA_2048
 from simulators.piv_pki import OperatorAuthority, blank_card
+from tests.interop.card_rig import (
+    BLANK,
+    KTPEL,
+    PATIENCE_S,
+    PIV,
+    children,
+    needs,
+    run,
+    served,
+    slot_of,
+)
 from tests.protocol.card_scene import wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.pcsc]
 
-KTPEL, PIV, BLANK = "KTPEL-SIM", "PIV-SIM", "BLANK-SIM"
 OPERATOR, STATION = "OPERATOR UJI 001", "STATION-UJI-01"
-PATIENCE_S = 20.0
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "operator-card.md"
 SECRETS = {
     "PIN": "86420975",
@@ -49,62 +51,13 @@ SECRETS = {
 
 
 @pytest.fixture(autouse=True)
-def no_process_survives() -> Iterator[None]:
-    """Fail the test that leaves a process of its own behind."""
+def guarded() -> Iterator[None]:
+    """Skip where no pcscd can run; fail the test that leaves a process of its own behind."""
+    if (reason := available()) is not None:
+        pytest.skip(reason)
     before = children()
     yield
     assert wait_until(lambda: children() <= before, 2.0), "a process is still running"
-
-
-def children() -> set[str]:
-    tasks = Path("/proc/self/task")
-    return {pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
-
-
-@pytest.fixture(autouse=True)
-def service_here() -> None:
-    if (reason := available()) is not None:
-        pytest.skip(reason)
-
-
-@contextmanager
-def served(cards: Mapping[str, SimulatedCard]) -> Iterator[PrivatePcscd]:
-    """Run a pcscd whose readers hold these cards, until the block is left."""
-    with ExitStack() as stack:
-        daemon = stack.enter_context(PrivatePcscd(list(cards)))
-        for name, card in cards.items():
-            slot = VpcdSlot(FixedCard(card), daemon.slot_port(name, 0))
-            stack.callback(slot.close)
-        with ReaderMonitor("test", str(daemon.socket_path)) as monitor:
-            assert wait_until(lambda: all(is_seen(monitor, slot_of(name)) for name in cards))
-        yield daemon
-
-
-def is_seen(monitor: ReaderMonitor, reader: str) -> bool:
-    view = monitor.view.readers.get(reader)
-    return view is not None and view.present
-
-
-def slot_of(name: str) -> str:
-    return f"{name} 00 00"
-
-
-def needs(*programs: str) -> pytest.MarkDecorator:
-    missing = [program for program in programs if shutil.which(program) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
-
-
-def run(*command: str | Path, status: int = 0) -> str:
-    """Run a program to its end and return what it said; it is killed when it does not end."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert done.returncode == status, (command, done.stdout, done.stderr)
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -328,45 +281,3 @@ def shell(script: str, folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, (script, done.stdout, done.stderr)
-
-
-def card_info(socket: Path | str, *options: str, status: int) -> str:
-    """Run `rekam card info` as its own process: libpcsclite reads the socket once a process."""
-    environment = {name: value for name, value in os.environ.items() if "PCSCLITE" not in name}
-    command = [sys.executable, "-m", "station.cli", "card", "info", "--service-socket", str(socket)]
-    done = subprocess.run(
-        [*command, *options],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        env={**environment, "REKAM_CONFIG": ""},
-        check=False,
-    )
-    assert done.returncode == status, (done.stdout, done.stderr)
-    return done.stdout
-
-
-def test_rekam_card_info_describes_every_reader(ecc_card: OperatorCard) -> None:
-    with served({KTPEL: KtpelCard(specimen()), PIV: ecc_card}) as daemon:
-        report = json.loads(card_info(daemon.socket_path, "--json", status=0))
-        found = {reader["name"]: reader for reader in report["readers"]}
-        assert len(found) == 4
-        assert found[f"{PIV} 00 01"]["problem"]["code"] == "DEV-501"
-        names = {
-            name: [one["application"] for one in found[slot_of(name)]["card"]["applications"]]
-            for name in (KTPEL, PIV)
-        }
-        assert names == {KTPEL: ["ktpel", "ktpopen"], PIV: ["piv"]}
-        assert all(reader["simulated"] for reader in report["readers"])
-        words = card_info(daemon.socket_path, "--reader", slot_of(PIV), status=0)
-        assert "sisa percobaan PIN: 3" in words
-        absent = card_info(daemon.socket_path, "--reader", "Gemalto", "--json", status=1)
-        assert json.loads(absent)["readers"][0]["problem"]["code"] == "DEV-505"
-
-
-def test_rekam_card_info_says_that_there_is_no_service(tmp_path: Path) -> None:
-    words = card_info(tmp_path / "nobody", "--language", "en", status=1)
-    assert words.startswith("[DEV-504]")
-    report = json.loads(card_info(tmp_path / "nobody", "--json", status=1))
-    assert report["readers"] == []
-    assert report["problem"]["code"] == "DEV-504"

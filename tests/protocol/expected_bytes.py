@@ -18,7 +18,7 @@ class ScriptedPort:
 
     def __init__(self, pairs: Sequence[BytePair], clock: FastClock) -> None:
         self._pairs = list(pairs)
-        self._clock = clock
+        self.clock = clock
         self._sent = b""
         self._unread = b""
         self.baudrate = 57600
@@ -33,7 +33,7 @@ class ScriptedPort:
 
     def read(self, size: int = 1, /) -> bytes:
         if not self._unread:
-            self._clock.wait(threading.Event(), READ_TIMEOUT_S)
+            self.clock.wait(threading.Event(), READ_TIMEOUT_S)
         data, self._unread = self._unread[:size], self._unread[size:]
         return data
 

@@ -293,7 +293,7 @@ def test_delivered_data_are_cut_to_the_packets_of_the_module() -> None:
 def test_a_line_that_is_never_silent_ends_at_the_deadline() -> None:
     class Babbler(ScriptedPort):
         def read(self, size: int = 1, /) -> bytes:
-            self._clock.wait(threading.Event(), 0.01)
+            self.clock.wait(threading.Event(), 0.01)
             return b"\xaa"
 
     clock = FastClock()

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from drivers.card.reader import SIMULATED, PcscReader
 from drivers.errors import (
     CardLibraryMissing,
     DeviceError,
     DeviceTimeout,
     ReaderAbsent,
+    ReaderAmbiguous,
     ReaderBusy,
     ReaderForbidden,
     ServiceAbsent,
 )
 from drivers.values import DeviceInfo, Kind
 from station.commands import card_check
-from station.commands.findings import Cause, CauseCode, Health
-from station.commands.machine_check import check_cards
+from station.commands.findings import Cause, CauseCode
 from tests.unit.station.fake_host import FakeHost
 
 RULE = 'if (action.id == "org.debian.pcsc-lite.access_pcsc" && subject.user == "{}")'
@@ -37,14 +38,27 @@ def code(cause: Cause | None) -> CauseCode | None:
     return None if cause is None else cause.code
 
 
+def found(error: DeviceError, machine: FakeHost, *names: str, socket: str = "") -> Cause | None:
+    """What is found on a machine whose service has readers of these names."""
+    settings = PcscReader.Settings(service_socket=socket)
+
+    def names_of(asked: str) -> tuple[str, ...]:
+        assert asked == socket
+        if not names:
+            raise ReaderAbsent("card", "no reader is connected")
+        return names
+
+    return card_check.find_cause(settings, error, machine.host, names_of)
+
+
 def test_nothing_is_wrong_with_a_good_machine(machine: FakeHost) -> None:
     host = machine.host
     assert card_check.no_service(host) is None
     assert card_check.no_socket(host) is None
     assert card_check.service_down(host) is None
     assert card_check.forbidden_by_polkit(host) is None
-    assert card_check.find_cause(ServiceAbsent("card"), host) is None
-    assert card_check.find_cause(DeviceTimeout("card"), host) is None
+    assert found(ServiceAbsent("card"), machine) is None
+    assert found(DeviceTimeout("card"), machine) is None
 
 
 def test_library() -> None:
@@ -62,12 +76,12 @@ def test_missing_library_is_told_for_its_error(
 ) -> None:
     missing = Cause(CauseCode.CARD_NO_LIBRARY, "", "")
     monkeypatch.setattr(card_check, "no_library", lambda: missing)
-    assert card_check.find_cause(CardLibraryMissing("card"), machine.host) is missing
+    assert found(CardLibraryMissing("card"), machine) is missing
 
 
 def test_service_not_installed(machine: FakeHost) -> None:
     (machine.root / "usr/sbin/pcscd").unlink()
-    cause = card_check.find_cause(ServiceAbsent("card"), machine.host)
+    cause = found(ServiceAbsent("card"), machine)
     assert code(cause) is CauseCode.CARD_NO_SERVICE
 
 
@@ -76,7 +90,7 @@ def test_socket_absent(machine: FakeHost, running: bool, said: str) -> None:
     machine.host.pcsc_socket.unlink()
     if running:
         machine.process(9, "pcscd")
-    cause = card_check.find_cause(ServiceAbsent("card"), machine.host)
+    cause = found(ServiceAbsent("card"), machine)
     assert code(cause) is CauseCode.CARD_NO_SOCKET
     assert cause is not None
     assert said in cause.found
@@ -84,7 +98,7 @@ def test_socket_absent(machine: FakeHost, running: bool, said: str) -> None:
 
 def test_nobody_behind_the_socket(machine: FakeHost) -> None:
     machine.unreachable[machine.host.pcsc_socket] = "Connection refused"
-    cause = card_check.find_cause(ServiceAbsent("card"), machine.host)
+    cause = found(ServiceAbsent("card"), machine)
     assert code(cause) is CauseCode.CARD_SERVICE_DOWN
     assert cause is not None
     assert "Connection refused" in cause.found
@@ -93,7 +107,7 @@ def test_nobody_behind_the_socket(machine: FakeHost) -> None:
 def test_polkit_without_a_rule_for_this_user(machine: FakeHost) -> None:
     machine.file(card_check.POLKIT_POLICY)
     machine.file("etc/polkit-1/rules.d/50-rekam.rules", RULE.format("rekam"))
-    cause = card_check.find_cause(ReaderForbidden("card", "8010006A"), machine.host)
+    cause = found(ReaderForbidden("card", "8010006A"), machine)
     assert code(cause) is CauseCode.CARD_POLKIT
     assert cause is not None
     assert "siti" in cause.found
@@ -120,49 +134,67 @@ def test_closed_polkit_rules_are_said_to_be_unread(
     assert "closed to us" in cause.found
 
 
-def test_no_reader(machine: FakeHost) -> None:
-    cause = card_check.find_cause(ReaderAbsent("card"), machine.host)
+@pytest.mark.parametrize(
+    ("names", "said"), [((), "no reader at all"), (("ACS ACR39U 00 00",), "ACS ACR39U 00 00")]
+)
+def test_no_reader(machine: FakeHost, names: tuple[str, ...], said: str) -> None:
+    cause = found(ReaderAbsent("card"), machine, *names)
     assert code(cause) is CauseCode.CARD_NO_READER
+    assert cause is not None
+    assert said in cause.found
+
+
+def test_several_readers(machine: FakeHost) -> None:
+    cause = found(ReaderAmbiguous("card"), machine, "ACR1281 00 00", "ACR1281 00 01")
+    assert code(cause) is CauseCode.CARD_AMBIGUOUS
+    assert cause is not None
+    assert "ACR1281 00 00, ACR1281 00 01" in cause.found
+
+
+def test_service_at_a_socket_of_its_own(machine: FakeHost) -> None:
+    cause = found(ServiceAbsent("card"), machine, socket="/nowhere/pcscd.comm")
+    assert code(cause) is CauseCode.CARD_NO_SOCKET
+    assert cause is not None
+    assert cause.found.startswith("/nowhere/pcscd.comm")
 
 
 def test_reader_taken_by_the_kernel(machine: FakeHost) -> None:
     machine.usb_device("072f", "2200", driver="pn533_usb")
-    cause = card_check.find_cause(ReaderAbsent("card"), machine.host)
+    cause = found(ReaderAbsent("card"), machine)
     assert code(cause) is CauseCode.USB_KERNEL_NFC
 
 
 def test_users_of_pcsc_are_named(machine: FakeHost) -> None:
     machine.process(31, "opensc-tool")
     machine.file("proc/31/maps", "7f00-7f01 r-xp 0 08:01 42 /usr/lib/libpcsclite.so.1.0.0\n")
-    cause = card_check.find_cause(ReaderBusy("card"), machine.host)
+    cause = found(ReaderBusy("card"), machine)
     assert code(cause) is CauseCode.CARD_BUSY
     assert cause is not None
     assert "opensc-tool (pid 31)" in cause.found
 
 
 def test_user_of_pcsc_that_cannot_be_found(machine: FakeHost) -> None:
-    cause = card_check.find_cause(ReaderBusy("card"), machine.host)
+    cause = found(ReaderBusy("card"), machine)
     assert cause is not None
     assert cause.found.endswith("its name: nobody")
 
 
 def test_other_errors_of_a_reader_have_no_cause_here(machine: FakeHost) -> None:
-    assert card_check.find_cause(DeviceError("card"), machine.host) is None
+    assert found(DeviceError("card"), machine) is None
 
 
 @pytest.mark.parametrize(
-    ("model", "capabilities", "simulated_desk", "expected"),
+    ("capabilities", "simulated_desk", "expected"),
     [
-        ("Virtual PCD 00 00", frozenset(), False, CauseCode.CARD_VIRTUAL),
-        ("ACS ACR39U", frozenset({"simulated"}), False, CauseCode.CARD_VIRTUAL),
-        ("Virtual PCD 00 00", frozenset({"simulated"}), True, None),
-        ("ACS ACR39U", frozenset(), False, None),
+        ({SIMULATED}, False, CauseCode.CARD_VIRTUAL),
+        ({SIMULATED}, True, None),
+        (set(), False, None),
     ],
 )
 def test_virtual_reader_on_a_production_desk(
-    model: str, capabilities: frozenset[str], simulated_desk: bool, expected: CauseCode | None
+    capabilities: set[str], simulated_desk: bool, expected: CauseCode | None
 ) -> None:
-    info = DeviceInfo(Kind.CARD_READER, "pcsc", model, model, "", capabilities)
+    info = DeviceInfo(Kind.CARD_READER, "pcsc", "Reader", "1", "", frozenset(capabilities))
     assert code(card_check.is_virtual(info, simulated_desk)) is expected
 
 
@@ -176,20 +208,3 @@ def test_virtual_driver_on_a_production_desk(
     if installed:
         machine.file(card_check.VIRTUAL_DRIVER)
     assert code(card_check.virtual_driver(machine.host, simulated_desk)) is expected
-
-
-def test_machine_that_can_read_cards(machine: FakeHost) -> None:
-    pytest.importorskip("smartcard")
-    (finding,) = check_cards(machine.host)
-    assert finding.health is Health.GOOD
-
-
-def test_machine_that_cannot_read_cards_is_a_warning(machine: FakeHost) -> None:
-    pytest.importorskip("smartcard")
-    (machine.root / "usr/sbin/pcscd").unlink()
-    machine.usb_device("072f", "2200", driver="pn533_usb")
-    found = [(finding.health, finding.code) for finding in check_cards(machine.host)]
-    assert found == [
-        (Health.WARNING, CauseCode.CARD_NO_SERVICE),
-        (Health.WARNING, CauseCode.USB_KERNEL_NFC),
-    ]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from drivers.card.reader import SIMULATED
 from drivers.device import Device
 from drivers.errors import ConnectFailed, DeviceTimeout
 from drivers.sbi.scanner import SbiScanner
 from drivers.serial.port import Bridge
+from drivers.serial.r30x import R30xScanner
 from drivers.serial.settings import R30xSettings
 from drivers.values import DeviceInfo, Kind, SelfTest
 from simulators.sbi import SbiServer
@@ -135,7 +141,7 @@ def test_simulated_reader_is_refused_on_a_production_desk(machine: FakeHost) -> 
         kind = Kind.CARD_READER
 
     reader = replace(toy(FREE_NODE), kind=Reader)  # type: ignore[arg-type]  # only its kind is asked
-    outcome = Outcome(replace(TOY, model="Virtual PCD 00 00"), PASSED)
+    outcome = Outcome(replace(TOY, capabilities=frozenset({SIMULATED})), PASSED)
     (refused,) = judge(reader, outcome, machine.host, simulated=False)
     assert (refused.health, refused.code) == (Health.BAD, CauseCode.CARD_VIRTUAL.value)
     (allowed,) = judge(reader, outcome, machine.host, simulated=True)
@@ -233,8 +239,9 @@ def test_every_device_is_closed_again(
         (SbiFault.FOREIGN_ROOT, {}, CauseCode.SBI_NOT_TRUSTED),
         (SbiFault.EXPIRED_CERTIFICATE, {}, CauseCode.CLOCK),
         (None, {"least_trust": "L1"}, CauseCode.SBI_TRUST_LEVEL),
-        (SbiFault.UNPLUG, {}, CauseCode.SBI_NO_SERVICE),
-        (SbiFault.HANG, {}, CauseCode.SBI_FOREIGN),
+        (SbiFault.SERVICE_KILLED, {}, CauseCode.SBI_NO_SERVICE),
+        (SbiFault.UNPLUG, {}, CauseCode.SBI_NO_DEVICE),
+        (SbiFault.HTTP_ERROR, {}, CauseCode.SBI_FOREIGN),
         (None, {"expect_serial": "SN-OF-ANOTHER"}, CauseCode.OTHER_DEVICE),
     ],
 )
@@ -257,6 +264,49 @@ def test_real_service_with_a_fault(
         server.faults.clear()
     assert first.code == expected, first
     assert first.health is (Health.BAD if expected else Health.GOOD)
+
+
+HOLD = (
+    "import serial, sys; port = serial.Serial(sys.argv[1], exclusive=True);"
+    " print('held', flush=True); sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def line() -> Iterator[Path]:
+    """A serial line with nothing at the other end."""
+    master, slave = pty.openpty()
+    path = Path(os.ttyname(slave))
+    os.close(slave)
+    yield path
+    os.close(master)
+
+
+def test_real_port_that_another_program_holds(
+    configured: Configured, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = replace(module(str(line)), kind=R30xScanner)
+    command = [sys.executable, "-c", HOLD, str(line)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert list_devices(replace(configured(), devices={"verifier": entry}), True) == 1
+        assert holder.stdin is not None
+        holder.stdin.close()
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert finding["found"].startswith("[DEV-104]")
+    assert finding["code"] == "node.busy"
+    assert f"(pid {holder.pid})" in finding["cause"]
+
+
+def test_real_port_with_nothing_behind_it(
+    configured: Configured, line: Path, machine: FakeHost
+) -> None:
+    entry = replace(module(str(line)), kind=R30xScanner)
+    (finding,) = check_devices(replace(configured(), devices={"verifier": entry}), machine.host)
+    assert finding.code == CauseCode.SERIAL_SILENT
 
 
 # ---------------------------------------------------------------- the whole

@@ -23,6 +23,7 @@ from drivers.sbi.errors import (
     SignerExpired,
     SignerUnknown,
 )
+from drivers.sbi.protocol import BioType
 from drivers.sbi.settings import SbiSettings
 from station.commands import sbi_check
 from station.commands.findings import Cause, CauseCode
@@ -70,8 +71,10 @@ def settings(root: Path, port: int = 4501) -> SbiSettings:
     return SbiSettings(port=port, device_roots=(root,))
 
 
-def services(ports: Sequence[int], sbi: Sequence[int] = ()) -> Services:
-    return Services(open_ports=lambda: ports, speaks_sbi=lambda port: port in sbi)
+def services(offers: dict[int, Sequence[str] | None]) -> Services:
+    return Services(
+        BioType.FINGER, open_ports=lambda: list(offers), devices_at=lambda port, _: offers[port]
+    )
 
 
 # ---------------------------------------------------------------- services
@@ -82,7 +85,7 @@ def services(ports: Sequence[int], sbi: Sequence[int] = ()) -> Services:
     [(4501, (), "port 4501"), (4501, (4502,), "services found at 4502"), (0, (), "4501-4600")],
 )
 def test_nobody_listens(root: Path, port: int, ports: Sequence[int], said: str) -> None:
-    cause = sbi_check.no_service(settings(root, port), services(ports))
+    cause = sbi_check.no_service(settings(root, port), services(dict.fromkeys(ports)))
     assert code(cause) is CauseCode.SBI_NO_SERVICE
     assert cause is not None
     assert said in cause.found
@@ -90,33 +93,52 @@ def test_nobody_listens(root: Path, port: int, ports: Sequence[int], said: str) 
 
 @pytest.mark.parametrize(("port", "ports"), [(4501, (4501,)), (0, (4577,))])
 def test_somebody_listens(root: Path, port: int, ports: Sequence[int]) -> None:
-    assert sbi_check.no_service(settings(root, port), services(ports)) is None
+    assert sbi_check.no_service(settings(root, port), services(dict.fromkeys(ports))) is None
 
 
-@pytest.mark.parametrize(("port", "ports"), [(4501, (4501, 4502)), (0, (4501, 4502))])
-def test_who_listens_is_no_sbi(root: Path, host: Host, port: int, ports: Sequence[int]) -> None:
-    cause = sbi_check.foreign(settings(root, port), services(ports), host)
-    assert code(cause) is CauseCode.SBI_FOREIGN
+@pytest.mark.parametrize(
+    ("offers", "expected"),
+    [
+        ({4501: None, 4502: None}, CauseCode.SBI_FOREIGN),
+        ({4501: None, 4502: ()}, None),
+        ({4501: ("S1",)}, None),
+        ({}, None),
+    ],
+)
+def test_nobody_who_listens_is_sbi(
+    host: Host, offers: dict[int, Sequence[str] | None], expected: CauseCode | None
+) -> None:
+    assert code(sbi_check.foreign(offers, host)) is expected
 
 
-def test_one_service_among_strangers_is_enough(root: Path, host: Host) -> None:
-    assert sbi_check.foreign(settings(root, 0), services((4501, 4502), (4502,)), host) is None
-    assert sbi_check.foreign(settings(root, 0), services(()), host) is None
-
-
-def test_a_silent_stranger_is_named_by_its_process(root: Path) -> None:
+def test_a_silent_stranger_is_named_by_its_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
-        port = stranger.getsockname()[1]
-        here = services((port,))
-        cause = sbi_check.foreign(settings(root, port), here, Host())
+        cause = sbi_check.foreign({stranger.getsockname()[1]: None}, Host())
     assert cause is not None
     assert f"(pid {os.getpid()})" in cause.found
+
+
+@pytest.mark.parametrize(
+    ("serials", "wanted", "expected"),
+    [
+        ((), "", CauseCode.SBI_NO_DEVICE),
+        (("S1",), "", None),
+        (("S1", "S2"), "", CauseCode.SBI_SEVERAL),
+        (("S1", "S2"), "S2", None),
+        (("S1", "S2"), "S3", CauseCode.SBI_NO_DEVICE),
+    ],
+)
+def test_devices_that_a_service_offers(
+    root: Path, serials: Sequence[str], wanted: str, expected: CauseCode | None
+) -> None:
+    given = settings(root).model_copy(update={"expect_serial": wanted})
+    assert code(sbi_check.no_device(given, {4501: serials, 4502: None})) is expected
 
 
 def test_a_closed_port_does_not_speak_sbi() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert not sbi_check.speaks_sbi(port)
+    assert sbi_check.devices_at(port, BioType.FINGER) is None
 
 
 # ---------------------------------------------------------------- trust
@@ -188,7 +210,11 @@ def test_causes_in_the_order_of_certainty(root: Path, host: Host) -> None:
     def cause(error: DeviceError, here: Services) -> CauseCode | None:
         return code(sbi_check.find_cause(given, error, host, NOW, here))
 
-    nobody, stranger, good = services(()), services((4501,)), services((4501,), (4501,))
+    nobody, stranger, good = (
+        services({}),
+        services({4501: None}),
+        services({4501: ("S1",)}),
+    )
     assert cause(REFUSED, nobody) is CauseCode.SBI_NO_SERVICE
     assert cause(REFUSED, stranger) is CauseCode.SBI_FOREIGN
     assert cause(REFUSED, good) is None
