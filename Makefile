@@ -29,6 +29,7 @@ bench: setup
 
 soak: setup
 	$(BIN)/pytest -n 0 -m soak
+	REKAM_FUZZ_CASES=1000000 $(BIN)/pytest --timeout 3600 tests/fuzz
 
 # Collect the texts of the screens anew and bring the Indonesian catalogue up to date.
 messages: setup

@@ -88,6 +88,23 @@ def scanner(
         _refuse(_reason(error), error)
 
 
+@app.command()
+def camera(
+    seed: Annotated[int, typer.Option(min=0, help="Who sits before the camera.")] = 7,
+) -> None:
+    """Start one camera by itself and print the addresses of its streams."""
+    from simulators.people.person import Person
+    from simulators.scene import Scene
+    from simulators.stream_camera import StreamCamera
+
+    ended = _until_signalled()
+    scene = Scene(Person(seed))
+    scene.face_frame(0)  # takes long, the first time: no viewer should have to wait for it
+    with StreamCamera(scene, rtsp=True) as one:
+        typer.echo(f"face {one.url}\nface {one.rtsp_url}\niris {one.iris_url}\nready")
+        ended.wait()
+
+
 def _until_signalled() -> threading.Event:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

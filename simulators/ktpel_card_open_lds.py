@@ -70,16 +70,7 @@ def build_security_object(
     key: ec.EllipticCurvePrivateKey = DOCUMENT_SIGNER,
 ) -> bytes:
     """Return EF.SOD over data groups, by the test document signer or by another one."""
-    content = LdsSecurityObject(
-        {
-            "version": 0,
-            "algorithm": {"algorithm": "sha256"},
-            "hashes": [
-                {"number": number, "value": hashlib.sha256(group).digest()}
-                for number, group in sorted(groups.items())
-            ],
-        }
-    ).dump()
+    content = _listed_hashes(groups)
     attributes = cms.CMSAttributes(
         [
             {"type": "content_type", "values": [LDS_SECURITY_OBJECT]},
@@ -88,6 +79,15 @@ def build_security_object(
     )
     signer = certificate or signer_certificate()
     embedded = asn1_x509.Certificate.load(signer.public_bytes(serialization.Encoding.DER))
+    identifier = {"issuer": embedded.issuer, "serial_number": embedded.serial_number}
+    signer_info = {
+        "version": "v1",
+        "sid": cms.SignerIdentifier("issuer_and_serial_number", identifier),
+        "digest_algorithm": {"algorithm": "sha256"},
+        "signed_attrs": attributes,
+        "signature_algorithm": {"algorithm": "sha256_ecdsa"},
+        "signature": key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
+    }
     signed_data = {
         "version": "v3",
         "digest_algorithms": [{"algorithm": "sha256"}],
@@ -96,19 +96,16 @@ def build_security_object(
             "content": core.ParsableOctetString(content),
         },
         "certificates": [embedded],
-        "signer_infos": [
-            {
-                "version": "v1",
-                "sid": cms.SignerIdentifier(
-                    "issuer_and_serial_number",
-                    {"issuer": embedded.issuer, "serial_number": embedded.serial_number},
-                ),
-                "digest_algorithm": {"algorithm": "sha256"},
-                "signed_attrs": attributes,
-                "signature_algorithm": {"algorithm": "sha256_ecdsa"},
-                "signature": key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
-            }
-        ],
+        "signer_infos": [signer_info],
     }
     message = cms.ContentInfo({"content_type": "signed_data", "content": signed_data})
     return tlv.build(TAG, message.dump())
+
+
+def _listed_hashes(groups: Mapping[int, bytes]) -> bytes:
+    listed = [
+        {"number": number, "value": hashlib.sha256(group).digest()}
+        for number, group in sorted(groups.items())
+    ]
+    content = {"version": 0, "algorithm": {"algorithm": "sha256"}, "hashes": listed}
+    return bytes(LdsSecurityObject(content).dump())

@@ -132,6 +132,8 @@ class SbiServer:
         """Do what a fault does to the service as a whole."""
         if fault is SbiFault.SERVICE_KILLED:
             (self.stop if active else self.start)()
+        elif fault is SbiFault.OTHER_DEVICE:
+            self.service.exchange()
         elif fault is SbiFault.SERVICE_MOVED and active:
             self.move()
 

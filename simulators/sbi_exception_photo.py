@@ -21,8 +21,7 @@ SIZE: Final = (600, 400)
 
 _FACE_WIDTH: Final = 240
 _PALM: Final = (62, 78)
-# base and tip as parts of the palm's half width and half height, and the width of the finger;
-# a left palm shown to the camera has its thumb on the right of the picture
+# base and tip as parts of the palm's half width (towards the thumb) and half height, and the width
 _FINGERS: Final = {
     Finger.LEFT_THUMB: ((0.75, 0.15), (1.42, -0.35), 24),
     Finger.LEFT_INDEX: ((0.55, -0.7), (0.78, -1.75), 20),
@@ -81,7 +80,7 @@ def _draw_hand(
     is_right: bool,
 ) -> None:
     shade = tuple(int(part * 0.8) for part in skin)
-    side = -1 if is_right else 1
+    side = 1 if is_right else -1  # the thumbs of raised palms point to the face
 
     def at(part: tuple[float, float]) -> tuple[int, int]:
         return (

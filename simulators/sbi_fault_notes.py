@@ -212,6 +212,11 @@ NOTES: Final[Mapping[str, FaultNote]] = {
         "The device is lost; it comes back when it is plugged in.",
         ("DEV-103",),
     ),
+    "other-device": FaultNote(
+        "Another device of the same model was plugged in instead.",
+        "Another device answers in its place; nothing is captured before somebody accepts it.",
+        ("DEV-103",),
+    ),
     "service-killed": FaultNote(
         "The service has ended; its port refuses.",
         "The device is lost; it comes back with the service.",

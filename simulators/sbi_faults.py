@@ -107,6 +107,8 @@ class SbiFault(StrEnum):
     """The device says that it is not ready."""
     UNPLUG = "unplug"
     """The service runs, the device behind it was pulled out."""
+    OTHER_DEVICE = "other-device"
+    """Another device of the same model was plugged in instead, until the fault is cleared."""
 
     # what the service does instead of answering
 

@@ -39,6 +39,8 @@ CODE_FAULTS: Final[Mapping[SbiFault, str]] = {
 }
 """Faults that are an answer of the device."""
 
+SPARE: Final = "-SPARE"
+"""Ends the serial number of a device that was plugged in instead of the usual one."""
 _LATE_S: Final = 2.0
 _POLL_S: Final = 0.02
 _MILLIMETRES: Final = 4
@@ -93,6 +95,13 @@ class SbiService:
         self._lock = threading.Lock()
         make = registration_devices if purpose == PURPOSE else authentication_devices
         self._devices = {device.device_id: device for device in make(serials)}
+
+    def exchange(self) -> None:
+        """Put the devices in place that lie there now: the usual ones, or spares of them."""
+        for device in self._devices.values():
+            usual = device.serial.removesuffix(SPARE)
+            is_spare = SbiFault.OTHER_DEVICE in self.faults.on(device.bio_type)
+            device.serial = usual + SPARE if is_spare else usual
 
     @property
     def devices(self) -> Mapping[str, SbiDeviceModel]:

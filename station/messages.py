@@ -311,6 +311,10 @@ _DEVICES = {
 
 _CARD = {
     "CARD-101": Text(N_("This desk has no card reader"), N_("Type the NIK")),
+    "CARD-103": Text(
+        N_("The signature of this card is not valid"),
+        N_("Compare with the family card; call the supervisor"),
+    ),
     "CARD-102": Text(N_("The card gives its data only to a reader with a SAM"), N_("Type the NIK")),
 }
 

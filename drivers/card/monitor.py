@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 ANY_READER: Final = "\\\\?PnP?\\Notification"
 """The pseudo reader whose state changes when a reader comes or goes (PC/SC part 5)."""
 WAIT_MS: Final = 1000
+MOST_STATES: Final = 16
+"""More are refused by pcsc-lite before 2.5; readers beyond are seen to come and go by the list."""
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 5.0
 STOP_STEP_S: Final = 0.02
@@ -197,10 +199,11 @@ class ReaderMonitor:
         """Compare the list of readers, then wait for one change of any of them."""
         names = list_readers(self._scard, context, self._device)
         self._compare(names)
-        is_new = any(name not in self._known for name in names)
+        is_new = any(name not in self._known for name in names[:MOST_STATES])
         if not is_new:
             self._ready.set()
         wanted = [(name, self._known.get(name, 0)) for name in names] + [(ANY_READER, 0)]
+        del wanted[MOST_STATES:]
         code, states = self._scard.SCardGetStatusChange(context, 0 if is_new else WAIT_MS, wanted)
         code &= 0xFFFFFFFF
         if code == UNKNOWN_READER:  # it left between the list and the call

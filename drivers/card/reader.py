@@ -89,7 +89,7 @@ class PcscReader(TransportReader):
             return
         view = monitor.view
         if not view.service_is_up:
-            raise ServiceDown(self.name, "the smart-card service does not run")
+            raise ServiceDown(self.name, view.fault)
         if self._reader_name not in view.readers:
             raise ReaderGone(self.name, "the reader has gone")
         if view.service_starts != self._service_starts:

@@ -22,26 +22,30 @@ CARD_PATIENCE = 5.0
 
 NO_ACCESS = "CARD-102"
 """The reader has no access module, or the card none of our applications."""
+BAD_SIGNATURE = "CARD-103"
+"""Somebody signed the content of the card, and the signature does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardIdentification:
     """What a card said: biodata, or the reason why it cannot be read here.
 
-    `code` is the error to show where there are no biodata. `facts` are what the record keeps about
+    `code` is the error to show where there are no biodata, and a warning, or empty, where there are
+    some. `facts` are what the record keeps about
     the card itself, without personal data: its kind, by which profile it was read and what became
     of the signature on its content.
     """
 
     biodata: Biodata | None
     reason: str = ""
-    code: str = NO_ACCESS
+    code: str = ""
     facts: Json = field(default_factory=dict)
 
 
 async def read_card(reader: CardReader) -> CardIdentification:
     """Read the card that lies on `reader` or is laid there now; raises what its driver raises."""
     from drivers.card.identity import read_identity
+    from drivers.card.signature import SignatureCheck
 
     try:
         await reader.wait_card(present=True, timeout=CARD_PATIENCE)
@@ -60,7 +64,8 @@ async def read_card(reader: CardReader) -> CardIdentification:
         code = reading.access_problem or NO_ACCESS
         return CardIdentification(None, reading.biodata_absent_because, code, facts)
     values = dict(reading.biodata) | {"full_name": reading.biodata["name"]}
-    return CardIdentification(Biodata.of("card", values), facts=facts)
+    warning = BAD_SIGNATURE if reading.signature is SignatureCheck.INVALID else ""
+    return CardIdentification(Biodata.of("card", values), code=warning, facts=facts)
 
 
 def finger_of(progress: Progress, finger: Finger) -> KeptSample | None:

@@ -136,7 +136,10 @@ class RecordingStation(DeviceCare):
             return self._refuse(Problem(error.code, error.detail))
         if reading.biodata is None:
             return self._refuse(Problem(reading.code, reading.reason))
-        return await self._identify(reading.biodata, reading.facts)
+        identified = await self._identify(reading.biodata, reading.facts)
+        if identified and reading.code and self._problem is None:
+            self._refuse(Problem(reading.code))  # a warning: the session goes on
+        return identified
 
     @command
     async def identify_typed(self, nik: str, full_name: str = "") -> bool:

@@ -142,3 +142,93 @@ def test_unplugging_ends_an_upload_that_nobody_reads(module: R30xModule) -> None
         started = time.monotonic()
         module.stop()
         assert time.monotonic() - started < 0.5
+
+
+LIGHT = "EF01FFFFFFFF 01 0007 35 01800200 00C0"
+RESTART = "EF01FFFFFFFF 01 0003 3D 0041"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        pytest.param("01 0003 03 0007", "07 0005 08 0000 0014", id="Match differs: with a score"),
+        pytest.param(
+            "01 0008 04 01 0000 00C8 00D6", "07 0007 09 0000 0000 0017", id="Search: with zeros"
+        ),
+        pytest.param(
+            "01 0008 1B 01 0000 00C8 00ED", "07 0007 09 0000 0000 0017", id="HiSpeedSearch too"
+        ),
+        pytest.param("01 0004 02 01 0008", "07 0003 15 001F", id="Img2Tz without an image"),
+        pytest.param("01 0003 05 0009", "07 0003 0A 0014", id="RegModel without templates"),
+        pytest.param("01 0006 06 01 0000 000E", "07 0003 0C 0016", id="Store of nothing"),
+        pytest.param("01 0006 06 01 00C8 00D6", "07 0003 0B 0015", id="Store behind the end"),
+        pytest.param("01 0006 07 01 0000 000F", "07 0003 0C 0016", id="LoadChar of an empty page"),
+        pytest.param("01 0006 07 01 00C8 00D7", "07 0003 0B 0015", id="LoadChar behind the end"),
+        pytest.param("01 0004 08 01 000E", "07 0003 0D 0017", id="UpChar of nothing"),
+        pytest.param("01 0007 0C 0000 0001 0015", "07 0003 00 000A", id="DeletChar"),
+        pytest.param("01 0007 0C 00C8 0001 00DD", "07 0003 0B 0015", id="DeletChar behind the end"),
+        pytest.param("01 0003 0D 0011", "07 0003 00 000A", id="Empty"),
+        pytest.param("01 0005 0E 04 0D 0025", "07 0003 1A 0024", id="SetSysPara: no such baud"),
+        pytest.param("01 0005 0E 07 01 001C", "07 0003 1A 0024", id="SetSysPara: no such number"),
+        pytest.param("01 0004 1F 00 0024", "07 0023 00" + "00" * 32 + "002A", id="ReadIndexTable"),
+        pytest.param("01 0003 02 0006", "07 0003 01 000B", id="an argument is missing"),
+        pytest.param("01 0007 35 01800200 00C0", "07 0003 01 000B", id="no light"),
+        pytest.param("01 0003 3D 0041", "07 0003 01 000B", id="no reset"),
+    ],
+)
+def test_refusals_have_the_documented_size_too(port: serial.Serial, sent: str, answer: str) -> None:
+    port.write(bytes.fromhex("EF01FFFFFFFF" + sent))
+    expected = bytes.fromhex("EF01FFFFFFFF" + answer)
+    assert port.read(len(expected)) == expected
+    assert port.in_waiting == 0
+
+
+def test_an_r503_lights_and_restarts(sensor: Sensor, tmp_path: Path) -> None:
+    with (
+        R30xModule(sensor, link=tmp_path / "tty", has_light=True) as module,
+        serial.Serial(module.path, 57600, timeout=0.5) as port,
+    ):
+        for command, after in ((LIGHT, b""), (RESTART, b"\x55")):
+            port.write(bytes.fromhex(command))
+            answer = bytes.fromhex("EF01FFFFFFFF 07 0003 00 000A") + after
+            assert port.read(len(answer)) == answer
+
+
+def test_a_password_locks_the_module_until_it_is_shown(port: serial.Serial) -> None:
+    def ask(payload: str) -> bytes:
+        port.write(Packet(PacketKind.COMMAND, bytes.fromhex(payload)).encode())
+        decoder = PacketDecoder()
+        decoder.feed(port.read(12))
+        packet = decoder.take()
+        assert packet is not None
+        return packet.payload
+
+    assert ask("12 00000007") == b"\x00"
+    assert ask("01") == b"\x21"
+    assert ask("13 00000000") == b"\x13"
+    assert ask("13 00000007") == b"\x00"
+    assert ask("01") == b"\x00"
+
+
+def test_a_new_address_answers_at_once(port: serial.Serial) -> None:
+    port.write(Packet(PacketKind.COMMAND, bytes.fromhex("15 00000001")).encode())
+    assert port.read(12) == Packet(PacketKind.ACKNOWLEDGE, b"\x00", address=1).encode()
+    port.write(Packet(PacketKind.COMMAND, b"\x1d", address=1).encode())
+    assert len(port.read(14)) == 14
+
+
+def test_settings_survive_a_power_loss_and_buffers_do_not(module: R30xModule) -> None:
+    model = module.model
+    model.packet_bytes, model.security_level, model.library = 64, 5, {1: b"template"}
+    model.buffers = {1: b"template"}
+    module.start()
+    assert (model.packet_bytes, model.security_level, model.library) == (64, 5, {1: b"template"})
+    assert model.buffers == {}
+
+
+def test_a_host_that_breaks_off_a_download_leaves_no_half_template(port: serial.Serial) -> None:
+    port.write(Packet(PacketKind.COMMAND, b"\x09\x01").encode())
+    assert len(port.read(12)) == 12
+    port.write(Packet(PacketKind.DATA, bytes(128)).encode())
+    port.write(Packet(PacketKind.COMMAND, b"\x08\x01").encode())
+    assert port.read(12) == Packet(PacketKind.ACKNOWLEDGE, b"\x0d").encode()

@@ -81,13 +81,8 @@ def read_ktpel(
 ) -> KtpelContent | None:
     """Read a KTP-el from its root; None where the card is no KTP-el.
 
-    A module that is absent, refuses or leaves half-way costs the protected content only.
-
-    Args:
-        card: inside a session.
-        uid: as the reader gave it when the session was opened.
-        module: None reads what is free.
-        chunk_bytes: of one protected READ BINARY, `CHUNK_BYTES` or `SMALL_CHUNK_BYTES`.
+    A module that is absent, refuses or leaves half-way costs the protected content only. `uid` is
+    what the reader gave at the start, `chunk_bytes` the size of one protected READ BINARY.
 
     Raises:
         SecureChannelBroken: a protected answer was changed or is another card's; keep nothing.

@@ -47,6 +47,8 @@ def identify(
     scores keep the order of `candidates`. 4 to 60 ms a candidate.
 
     Args:
+        probe: the print that is asked about.
+        candidates: whoever it may be.
         threshold: lowest score of the same finger; a search makes as many comparisons as there are
             candidates, so that more of them need a higher one.
         score: compares two templates.
