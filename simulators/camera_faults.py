@@ -26,7 +26,7 @@ class CameraFault(StrEnum):
     UNPLUG = "unplug"
     """The cable is out; clearing the fault plugs it in again."""
     REPLUG = "replug"
-    """The cable is pulled out and plugged in again a second later."""
+    """The cable is pulled out and plugged in again half a second later."""
     SLOW_OPEN = "slow-open"
     """The camera starts anew, and takes 1.2 s to answer each opening."""
     SLOW = "slow"
@@ -85,7 +85,7 @@ CAMERA_FAULTS: Final[Mapping[CameraFault, FaultNote]] = MappingProxyType(
         CameraFault.REFUSING: FaultNote("Answers 503 to everybody", _DISCONNECTED, _STOPPED),
         CameraFault.UNPLUG: FaultNote("The cable is out", _DISCONNECTED, _STOPPED),
         CameraFault.REPLUG: FaultNote(
-            "The cable is out for a second", _DISCONNECTED, _STOPPED, once=True
+            "The cable is out for half a second", _DISCONNECTED, _STOPPED, once=True
         ),
         CameraFault.SLOW_OPEN: FaultNote(
             "Takes 1.2 s to answer an opening", _STANDS_STILL, _STOPPED

@@ -154,10 +154,11 @@ class SbiServer:
         self.service.stopping.set()
         http.shutdown()
         self._thread.join()
+        # the port is never given up: another service would take it before this one is back
+        self._reserved = http.socket.dup()
+        _refuse(self._reserved)
         http.drop_connections()
         http.server_close()
-        # nobody else takes the port until the service is back
-        self._reserved = _bound(self.port)
 
     def _bind(self) -> socket.socket:
         for port in [self.port] if self.port else PORTS:
@@ -174,12 +175,18 @@ def _bound(port: int) -> socket.socket:
     try:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind((HOST, port))
-        # from now on nobody else may bind it, as two sockets could that both allow it
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     except OSError:
         reserved.close()
         raise
+    # from now on nobody else may bind it, as two sockets could that both allow it
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     return reserved
+
+
+def _refuse(listening: socket.socket) -> None:
+    """Stop listening without giving up the port, which Linux lets a shut down socket keep."""
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
 def _somebody_else() -> Sight:

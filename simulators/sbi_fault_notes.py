@@ -215,7 +215,7 @@ NOTES: Final[Mapping[str, FaultNote]] = {
     "other-device": FaultNote(
         "Another device of the same model was plugged in instead.",
         "Another device answers in its place; nothing is captured before somebody accepts it.",
-        ("DEV-103",),
+        ("DEV-103", "DEV-214"),
     ),
     "service-killed": FaultNote(
         "The service has ended; its port refuses.",

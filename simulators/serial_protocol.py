@@ -1,69 +1,37 @@
-"""The protocol of a simulated R30x module: bytes in, packets out, on a `FingerModel`.
-
-Answers have exactly the documented size, also where they say no: other people's host programs read
-so many bytes and not one less.
-"""
+"""The protocol of a simulated R30x module: bytes in, pieces of the answer out."""
 
 from __future__ import annotations
 
-import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from drivers.serial.commands import (
-    AURA_LED_CONFIG,
     COMMANDS,
-    DELET_CHAR,
-    DOWN_CHAR,
-    DOWN_IMAGE,
-    EMPTY,
     GEN_IMG,
-    GET_ECHO,
-    GET_RANDOM_CODE,
     HI_SPEED_SEARCH,
     IMG_2_TZ,
-    LOAD_CHAR,
     MATCH,
-    READ_INDEX_TABLE,
-    READ_SYS_PARA,
     REG_MODEL,
     SEARCH,
-    SET_ADDER,
-    SET_PWD,
-    SET_SYS_PARA,
     SOFT_RST,
-    STORE,
-    TEMPLETE_NUM,
-    UP_CHAR,
     UP_IMAGE,
     VFY_PWD,
     Confirmation,
 )
-from drivers.serial.packet import DamagedPacket, Packet, PacketDecoder, PacketKind
-from drivers.serial.parameters import (
-    BAUD_UNIT,
-    MAX_BAUD_MULTIPLE,
-    PACKET_SIZES,
-    PAGES_A_TABLE,
-    SystemParameter,
-)
-from drivers.serial.picture import IMAGE_BYTES, pack_image, unpack_image
+from drivers.serial.packet import DamagedPacket, PacketDecoder, PacketKind
 from simulators.injection import Injector
 from simulators.serial_faults import SerialFault
+from simulators.serial_instructions import Instructions, Reply
 from simulators.serial_model import FingerModel
-from simulators.serial_pty import Answer, LineCut
+from simulators.serial_pty import Answer
 from simulators.serial_wire import READY_BYTE, WireFaults
 
 DEAF_S: Final = 0.3
-OTHER_TEMPLATE_BYTES: Final = 768
-LARGEST_DOWNLOAD: Final = 2 * IMAGE_BYTES
 
 _SENSOR = frozenset(
     c.code for c in (GEN_IMG, IMG_2_TZ, MATCH, SEARCH, HI_SPEED_SEARCH, REG_MODEL, UP_IMAGE)
 )
-
-Reply = Iterator[Packet]
 
 
 class R30xProtocol:
@@ -75,43 +43,13 @@ class R30xProtocol:
         self._wire = WireFaults(faults)
         self._decoder = PacketDecoder()
         self._deaf_until = 0.0
-        self._download: Callable[[bytes], None] | None = None
-        self._received = bytearray()
-        self._baud_after_answer = 0
-        self._handlers: dict[int, Callable[[bytes], Reply]] = {
-            GEN_IMG.code: self._gen_img,
-            IMG_2_TZ.code: self._img_2_tz,
-            MATCH.code: self._match,
-            SEARCH.code: self._search,
-            HI_SPEED_SEARCH.code: self._search,
-            REG_MODEL.code: self._reg_model,
-            STORE.code: self._store,
-            LOAD_CHAR.code: self._load_char,
-            UP_CHAR.code: self._up_char,
-            DOWN_CHAR.code: self._down_char,
-            UP_IMAGE.code: self._up_image,
-            DOWN_IMAGE.code: self._down_image,
-            DELET_CHAR.code: self._delet_char,
-            EMPTY.code: self._empty,
-            SET_SYS_PARA.code: self._set_sys_para,
-            READ_SYS_PARA.code: self._read_sys_para,
-            SET_PWD.code: self._set_pwd,
-            VFY_PWD.code: self._vfy_pwd,
-            GET_RANDOM_CODE.code: self._get_random_code,
-            SET_ADDER.code: self._set_adder,
-            TEMPLETE_NUM.code: self._templete_num,
-            READ_INDEX_TABLE.code: self._read_index_table,
-            GET_ECHO.code: self._get_echo,
-        }
-        if model.has_light:
-            self._handlers[AURA_LED_CONFIG.code] = self._aura_led_config
-            self._handlers[SOFT_RST.code] = self._soft_rst
+        self.instructions = Instructions(model, faults)
 
     def power_up(self) -> None:
         """Start anew, as after plugging in."""
         self._model.power_up()
         self._decoder.clear()
-        self._download = None
+        self.instructions.break_off()
         if SerialFault.POWER_UP in self._faults:
             self._deaf_until = time.monotonic() + DEAF_S
             self._wire.is_starting = True
@@ -129,7 +67,7 @@ class R30xProtocol:
             try:
                 packet = self._decoder.take()
             except DamagedPacket:
-                yield from self._wire.sent(self._answer(Confirmation.RECEIVE_ERROR))
+                yield from self._wire.sent(self.instructions.answer(Confirmation.RECEIVE_ERROR))
                 continue
             if packet is None:
                 return
@@ -138,248 +76,32 @@ class R30xProtocol:
             if packet.kind is PacketKind.COMMAND:
                 yield from self._command(packet.payload[0], packet.payload[1:])
             elif packet.kind in (PacketKind.DATA, PacketKind.LAST_DATA):
-                self._take_data(packet)
+                self.instructions.take_data(packet)
 
     def _command(self, code: int, arguments: bytes) -> Iterator[Answer]:
-        self._download = None
+        self.instructions.break_off()
         if code in _SENSOR and self._faults.strikes(SerialFault.STUCK_BUSY):
             return
         reply = self._reply(code, arguments)
         deadline = COMMANDS[code].deadline if code in COMMANDS else 1.0
         for packet in reply:
             yield from self._wire.sent(packet, deadline)
-        if self._baud_after_answer:
+        table = self.instructions
+        if table.baud_after_answer:
             # the acknowledge still went at the old speed
-            self._model.baud, self._baud_after_answer = self._baud_after_answer, 0
+            self._model.baud, table.baud_after_answer = table.baud_after_answer, 0
         if code == SOFT_RST.code and self._model.has_light:
             self._model.power_up()
             yield READY_BYTE
 
     def _reply(self, code: int, arguments: bytes) -> Reply:
-        command, handler = COMMANDS.get(code), self._handlers.get(code)
+        command, handler = COMMANDS.get(code), self.instructions.replies.get(code)
         if command is None or handler is None or self._faults.strikes(SerialFault.NOT_UNDERSTOOD):
-            return iter((self._answer(Confirmation.RECEIVE_ERROR),))
+            return iter((self.instructions.answer(Confirmation.RECEIVE_ERROR),))
         if len(arguments) != command.argument_bytes:
-            return iter((self._answer(Confirmation.RECEIVE_ERROR),))
+            return iter((self.instructions.answer(Confirmation.RECEIVE_ERROR),))
         if code != VFY_PWD.code and (
             self._model.is_locked or SerialFault.WRONG_PASSWORD in self._faults
         ):
-            return iter((self._answer(Confirmation.PASSWORD_NEEDED),))
+            return iter((self.instructions.answer(Confirmation.PASSWORD_NEEDED),))
         return handler(arguments)
-
-    def _answer(self, code: Confirmation, parameters: bytes = b"") -> Packet:
-        return Packet(PacketKind.ACKNOWLEDGE, bytes([code]) + parameters, self._model.address)
-
-    def _data(self, data: bytes) -> Reply:
-        size = self._model.packet_bytes
-        for start in range(0, len(data), size):
-            last = start + size >= len(data)
-            kind = PacketKind.LAST_DATA if last else PacketKind.DATA
-            yield Packet(kind, data[start : start + size], self._model.address)
-
-    def _take_data(self, packet: Packet) -> None:
-        """Collect what follows a download command; nothing is ever answered to it."""
-        download = self._download
-        if download is None:
-            return
-        self._received += packet.payload
-        if packet.kind is PacketKind.LAST_DATA or len(self._received) > LARGEST_DOWNLOAD:
-            self._download = None
-            download(bytes(self._received))
-
-    def _expect(self, download: Callable[[bytes], None]) -> Reply:
-        self._received.clear()
-        self._download = download
-        yield self._answer(Confirmation.OK)
-
-    def _gen_img(self, arguments: bytes) -> Reply:
-        model = self._model
-        if model.image is not None and self._faults.strikes(SerialFault.STALE_IMAGE):
-            yield self._answer(Confirmation.OK)
-        elif not model.take_picture(mirrored=self._faults.strikes(SerialFault.WRONG_FINGER)):
-            yield self._answer(Confirmation.NO_FINGER)
-        elif self._faults.strikes(SerialFault.IMAGE_FAILED):
-            yield self._answer(Confirmation.IMAGE_FAILED)
-        else:
-            yield self._answer(Confirmation.OK)
-
-    def _img_2_tz(self, arguments: bytes) -> Reply:
-        if self._faults.strikes(SerialFault.MESSY_IMAGE):
-            yield self._answer(Confirmation.IMAGE_TOO_MESSY)
-        elif self._faults.strikes(SerialFault.FEW_FEATURES):
-            yield self._answer(Confirmation.TOO_FEW_FEATURES)
-        else:
-            # every number but 1 means the second buffer, as on the real ones
-            yield self._answer(self._model.extract(_buffer(arguments[0])))
-
-    def _match(self, arguments: bytes) -> Reply:
-        score = 0 if self._faults.strikes(SerialFault.NOT_FOUND) else self._model.compare()
-        code = Confirmation.OK if score else Confirmation.NO_MATCH
-        yield self._answer(code, score.to_bytes(2, "big"))
-
-    def _search(self, arguments: bytes) -> Reply:
-        buffer, first, count = struct.unpack(">BHH", arguments)
-        found = None
-        if not self._faults.strikes(SerialFault.NOT_FOUND):
-            found = self._model.search(_buffer(buffer), first, count)
-        code = Confirmation.OK if found else Confirmation.NOT_FOUND
-        yield self._answer(code, struct.pack(">HH", *(found or (0, 0))))
-
-    def _reg_model(self, arguments: bytes) -> Reply:
-        merged = self._model.merge()
-        yield self._answer(Confirmation.OK if merged else Confirmation.MERGE_FAILED)
-
-    def _store(self, arguments: bytes) -> Reply:
-        buffer, page = struct.unpack(">BH", arguments)
-        template = self._model.buffers.get(_buffer(buffer))
-        if page >= self._model.capacity:
-            yield self._answer(Confirmation.PAGE_OUT_OF_RANGE)
-        elif template is None:
-            yield self._answer(Confirmation.TEMPLATE_UNREADABLE)
-        elif self._faults.strikes(SerialFault.FLASH_ERROR):
-            yield self._answer(Confirmation.FLASH_WRITE_ERROR)
-        else:
-            self._model.library[page] = template
-            yield self._answer(Confirmation.OK)
-
-    def _load_char(self, arguments: bytes) -> Reply:
-        buffer, page = struct.unpack(">BH", arguments)
-        if page >= self._model.capacity:
-            yield self._answer(Confirmation.PAGE_OUT_OF_RANGE)
-        elif page not in self._model.library:
-            yield self._answer(Confirmation.TEMPLATE_UNREADABLE)
-        else:
-            self._model.buffers[_buffer(buffer)] = self._model.library[page]
-            yield self._answer(Confirmation.OK)
-
-    def _up_char(self, arguments: bytes) -> Reply:
-        template = self._model.buffers.get(_buffer(arguments[0]))
-        if not template:
-            yield self._answer(Confirmation.TEMPLATE_UPLOAD_FAILED)
-            return
-        yield self._answer(Confirmation.OK)
-        if self._faults.strikes(SerialFault.OTHER_TEMPLATE_SIZE):
-            template = template.ljust(OTHER_TEMPLATE_BYTES, b"\0")
-        yield from self._data(template)
-
-    def _down_char(self, arguments: bytes) -> Reply:
-        buffer = _buffer(arguments[0])
-
-        def keep(data: bytes) -> None:
-            self._model.buffers[buffer] = data
-
-        yield from self._expect(keep)
-
-    def _up_image(self, arguments: bytes) -> Reply:
-        image = self._model.image
-        if image is None:
-            yield self._answer(Confirmation.IMAGE_UPLOAD_FAILED)
-            return
-        yield self._answer(Confirmation.OK)
-        packed = pack_image(image)
-        if self._faults.strikes(SerialFault.SWAPPED_NIBBLES):
-            packed = bytes((byte & 0x0F) << 4 | byte >> 4 for byte in packed)
-        if self._faults.strikes(SerialFault.HALF_IMAGE):
-            packed = packed[: len(packed) // 2]
-        for number, packet in enumerate(self._data(packed)):
-            if 2 * number * self._model.packet_bytes > len(packed) and self._faults.strikes(
-                SerialFault.UNPLUG_IN_IMAGE
-            ):
-                raise LineCut
-            yield packet
-
-    def _down_image(self, arguments: bytes) -> Reply:
-        def keep(data: bytes) -> None:
-            self._model.image = unpack_image(data) if len(data) == IMAGE_BYTES else None
-
-        yield from self._expect(keep)
-
-    def _delet_char(self, arguments: bytes) -> Reply:
-        page, count = struct.unpack(">HH", arguments)
-        if page + count > self._model.capacity:
-            yield self._answer(Confirmation.PAGE_OUT_OF_RANGE)
-        elif self._faults.strikes(SerialFault.FLASH_ERROR):
-            yield self._answer(Confirmation.DELETE_FAILED)
-        else:
-            self._forget(range(page, page + count))
-            yield self._answer(Confirmation.OK)
-
-    def _empty(self, arguments: bytes) -> Reply:
-        if self._faults.strikes(SerialFault.FLASH_ERROR):
-            yield self._answer(Confirmation.EMPTY_FAILED)
-        else:
-            self._forget(range(self._model.capacity))
-            yield self._answer(Confirmation.OK)
-
-    def _forget(self, pages: range) -> None:
-        if not self._faults.strikes(SerialFault.KEPT_PAGE):
-            for page in pages:
-                self._model.library.pop(page, None)
-
-    def _set_sys_para(self, arguments: bytes) -> Reply:
-        number, value = arguments
-        model = self._model
-        known = {
-            SystemParameter.BAUD: range(1, MAX_BAUD_MULTIPLE + 1),
-            SystemParameter.SECURITY: range(1, 6),
-            SystemParameter.PACKET_LENGTH: range(len(PACKET_SIZES)),
-        }
-        if number not in known or value not in known[SystemParameter(number)]:
-            yield self._answer(Confirmation.BAD_REGISTER)
-            return
-        if self._faults.strikes(SerialFault.FLASH_ERROR):
-            yield self._answer(Confirmation.FLASH_WRITE_ERROR)
-            return
-        match SystemParameter(number):
-            case SystemParameter.BAUD:
-                self._baud_after_answer = value * BAUD_UNIT
-            case SystemParameter.SECURITY:
-                model.security_level = value
-            case SystemParameter.PACKET_LENGTH:
-                model.packet_bytes = PACKET_SIZES[value]
-        yield self._answer(Confirmation.OK)
-
-    def _read_sys_para(self, arguments: bytes) -> Reply:
-        busy = self._faults.strikes(SerialFault.STUCK_BUSY)
-        yield self._answer(Confirmation.OK, self._model.parameters(busy=busy).encode())
-
-    def _set_pwd(self, arguments: bytes) -> Reply:
-        self._model.password = arguments
-        yield self._answer(Confirmation.OK)
-
-    def _vfy_pwd(self, arguments: bytes) -> Reply:
-        locked = self._faults.strikes(SerialFault.WRONG_PASSWORD)
-        right = self._model.show_password(arguments) and not locked
-        yield self._answer(Confirmation.OK if right else Confirmation.WRONG_PASSWORD)
-
-    def _get_random_code(self, arguments: bytes) -> Reply:
-        yield self._answer(Confirmation.OK, self._model.random_code())
-
-    def _set_adder(self, arguments: bytes) -> Reply:
-        # the acknowledge already carries the new address
-        self._model.address = int.from_bytes(arguments, "big")
-        yield self._answer(Confirmation.OK)
-
-    def _templete_num(self, arguments: bytes) -> Reply:
-        yield self._answer(Confirmation.OK, len(self._model.library).to_bytes(2, "big"))
-
-    def _read_index_table(self, arguments: bytes) -> Reply:
-        bitmap = bytearray(PAGES_A_TABLE // 8)
-        for page in self._model.library:
-            if page // PAGES_A_TABLE == arguments[0]:
-                bitmap[page % PAGES_A_TABLE // 8] |= 1 << (page % 8)
-        yield self._answer(Confirmation.OK, bytes(bitmap))
-
-    def _aura_led_config(self, arguments: bytes) -> Reply:
-        self._model.light = arguments
-        yield self._answer(Confirmation.OK)
-
-    def _soft_rst(self, arguments: bytes) -> Reply:
-        yield self._answer(Confirmation.OK)
-
-    def _get_echo(self, arguments: bytes) -> Reply:
-        yield self._answer(Confirmation.ECHO)
-
-
-def _buffer(number: int) -> int:
-    return 1 if number == 1 else 2

@@ -25,7 +25,7 @@ from simulators.camera_strangers import Visitors
 from simulators.injection import Injector
 
 JPEG_QUALITY: Final = 90
-REPLUG_S: Final = 1.0
+REPLUG_S: Final = 0.5
 """A cable that is pulled out and plugged in again is out for so long."""
 
 

@@ -19,7 +19,7 @@ from drivers.camera.freshness import Memory
 from drivers.camera.link import Link, SourceUnavailable
 from drivers.camera.pace import Pace, StreamCounters
 from drivers.camera.pictures import Picture, Raw
-from drivers.camera.source import OpenSource
+from drivers.camera.source import Source
 from drivers.clock import Clock
 from drivers.recorder import FlightRecorder
 from drivers.values import Frame
@@ -49,7 +49,7 @@ class FrameGrabber:
     def __init__(
         self,
         name: str,
-        open_source: Callable[[], OpenSource],
+        source: Source,
         unpack: Callable[[Raw], Picture | None],
         publish: Callable[[Frame], None],
         clock: Clock,
@@ -59,7 +59,7 @@ class FrameGrabber:
         read_timeout_s: float,
         first_sequence: int = 1,
     ) -> None:
-        self._open_source = open_source
+        self._source = source
         self._unpack = unpack
         self._publish = publish
         self._clock = clock
@@ -81,6 +81,7 @@ class FrameGrabber:
         self._facts: dict[str, float] = {}
         self._size = (0, 0)
         self._opened = 0
+        self._look_first = False
         self._began_at = 0.0
         self._counters = StreamCounters()
         self._pace = Pace()
@@ -154,7 +155,8 @@ class FrameGrabber:
         """
         with self._gate:
             self._is_wanted = True
-        self._hurry.set()
+        if self._link not in (Link.STREAMING, Link.OPENING):
+            self._hurry.set()
         try:
             yield
         finally:
@@ -191,9 +193,15 @@ class FrameGrabber:
     def _stream_once(self) -> bool:
         """Open, read until the first failure, release; return whether a good frame came."""
         try:
-            source = self._open_source()
+            if self._look_first:
+                self._source.look()
+                self._look_first = False
+            if self._stop.is_set():
+                return False
+            source = self._source.open()
         except SourceUnavailable as error:
             self._control = error.control
+            self._look_first = error.timed_out
             self._fall(error.link, str(error))
             return False
         try:
@@ -262,6 +270,7 @@ class FrameGrabber:
     def _fall_at_the_end(self, waited: float, had_a_frame: bool) -> None:
         """Say what the end of a stream means, `waited` seconds after its last good picture."""
         if waited > STALL_SHARE * self._read_timeout_s:
+            self._look_first = True
             self._fall(Link.SILENT, "the stream stalled")
         elif had_a_frame:  # the next opening tells whether the camera is still there
             self._fall(Link.OPENING, "the stream ended and is opened anew")

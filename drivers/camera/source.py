@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from drivers.camera import v4l
+from drivers.camera import probe, v4l
 from drivers.camera.environment import prepare_environment
 from drivers.camera.link import Link, SourceUnavailable
 from drivers.camera.settings import CameraSettings, GreyFormat, OpenCvIrisSettings
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     import cv2
 
 PROBE_TIMEOUT_S: Final = 0.25
-_PORTS = {"http": 80, "https": 443, "rtsp": 554}
 _FOURCC = {GreyFormat.GREY: "GREY", GreyFormat.Y16: "Y16 "}
 
 
@@ -30,16 +27,34 @@ class OpenSource:
     facts: dict[str, float] = field(default_factory=dict)
 
 
-def open_source(settings: CameraSettings) -> OpenSource:
-    """Open the camera that the settings name.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The camera that the settings name: a stream or a V4L2 device."""
 
-    A colour camera hands out its own JPEG, a grey one its pixels as they are.
+    settings: CameraSettings
 
-    Raises:
-        SourceUnavailable: it is absent, refuses, is in use or stays silent.
-    """
-    prepare_environment()
-    return _open_network(settings) if settings.is_network else _open_v4l(settings)
+    def look(self) -> None:
+        """Find out without OpenCV whether opening would wait in vain.
+
+        OpenCV opens one network stream of a process at a time, so a dead camera that is tried again
+        and again holds up the other one. For a camera that has been silent; costs a connection.
+
+        Raises:
+            SourceUnavailable: it is absent, refuses or stays silent.
+        """
+        if self.settings.is_network:
+            probe.wait_for_data(self.settings.source, self.settings.open_timeout_s)
+
+    def open(self) -> OpenSource:
+        """Open the camera: a colour camera hands out its own JPEG, a grey one its pixels.
+
+        Raises:
+            SourceUnavailable: it is absent, refuses, is in use or stays silent.
+        """
+        prepare_environment()
+        if self.settings.is_network:
+            return _open_network(self.settings)
+        return _open_v4l(self.settings)
 
 
 def _open_network(settings: CameraSettings) -> OpenSource:
@@ -64,19 +79,8 @@ def _open_network(settings: CameraSettings) -> OpenSource:
     if time.monotonic() - started < 0.9 * settings.open_timeout_s:
         raise SourceUnavailable("the stream cannot be opened")
     # a cut cable and a stalled server both end in the time-out; only the second accepts
-    if _accepts_connections(settings.source):
-        raise SourceUnavailable("the stream opens but sends no picture", Link.SILENT)
-    raise SourceUnavailable("the network address does not answer")
-
-
-def _accepts_connections(url: str) -> bool:
-    parts = urlsplit(url)
-    port = parts.port or _PORTS[parts.scheme]
-    try:
-        socket.create_connection((parts.hostname or "", port), PROBE_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
+    probe.connect(settings.source, PROBE_TIMEOUT_S).close()
+    raise SourceUnavailable("the stream opens but sends no picture", Link.SILENT, timed_out=True)
 
 
 def _open_v4l(settings: CameraSettings) -> OpenSource:
@@ -94,7 +98,7 @@ def _open_v4l(settings: CameraSettings) -> OpenSource:
         facts = v4l.set_up(capture, settings, _fourcc(settings))
     except v4l.NotTaken as error:
         capture.release()
-        raise SourceUnavailable(str(error), Link.REFUSED, error.control) from error
+        raise SourceUnavailable(str(error), Link.REFUSED, control=error.control) from error
     return OpenSource(capture, v4l.V4L_SETTLE_FRAMES, facts)
 
 

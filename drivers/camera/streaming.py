@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from typing import ClassVar, Final
 
 from drivers.api import PreviewingDevice
@@ -14,7 +13,7 @@ from drivers.camera.inspection import band_strength, measure_light, torn
 from drivers.camera.link import Link, connect_error, verb_error
 from drivers.camera.pictures import Picture, Raw
 from drivers.camera.settings import CameraSettings
-from drivers.camera.source import open_source
+from drivers.camera.source import Source
 from drivers.clock import Clock
 from drivers.device import Call, DeviceSettings
 from drivers.errors import (
@@ -87,7 +86,7 @@ class StreamingCamera(PreviewingDevice):
     def _do_connect(self, call: Call) -> DeviceInfo:
         grabber = FrameGrabber(
             self.name,
-            partial(open_source, self._camera),
+            Source(self._camera),
             self._unpack,
             self._show,
             self.clock,

@@ -90,11 +90,11 @@ class PcscReader(TransportReader):
         view = monitor.view
         if not view.service_is_up:
             raise ServiceDown(self.name, view.fault)
-        if self._reader_name not in view.readers:
-            raise ReaderGone(self.name, "the reader has gone")
         if view.service_starts != self._service_starts:
             super()._do_check(call)
             self._service_starts = view.service_starts
+        elif self._reader_name not in view.readers:
+            raise ReaderGone(self.name, "the reader has gone")
 
     def _saw(self, event: MonitorEvent) -> None:
         # on the monitor's thread: faster and more exact than the looks of the device thread

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from drivers.api import CaptureRequest, PreviewingDevice
 from drivers.clock import Clock
 from drivers.device import Call, DeviceSettings
-from drivers.errors import ConnectFailed, Disconnected, NotConnected, Unsupported
+from drivers.errors import ConnectFailed, Disconnected, NotConnected, Unsupported, Untrusted
 from drivers.sbi.chain import HashChain
 from drivers.sbi.client import DeskPolicy, SbiClient, retry_while_busy
 from drivers.sbi.discovery import Found
@@ -72,7 +73,7 @@ class SbiDevice(PreviewingDevice):
 
         finder = DeviceFinder(self.bio_type, self.sub_types, self._settings, self.recorder)
         try:
-            client, identity = finder.find(self._known_serial, client_of, call)
+            client, identity = self._find(finder, client_of, call)
         except Disconnected as error:
             raise ConnectFailed(self.name, error.detail) from error
         self._client, self._identity = client, identity
@@ -88,6 +89,20 @@ class SbiDevice(PreviewingDevice):
             frozenset({"preview", "attestation", f"sbi-{identity.version.name}"}),
             identity.level,
         )
+
+    def _find(
+        self, finder: DeviceFinder, client_of: Callable[[Found], SbiClient], call: Call
+    ) -> tuple[SbiClient, Identity]:
+        """Find the device of before; where it is gone, the one that was plugged in instead.
+
+        Whether that one may be used is not decided here: it says who it is.
+        """
+        try:
+            return finder.find(self._known_serial, client_of, call)
+        except (ConnectFailed, Untrusted):
+            if self._expect_serial or not self._known_serial:
+                raise
+            return finder.find("", client_of, call)
 
     def _load_policy(self) -> DeskPolicy:
         settings = self._settings

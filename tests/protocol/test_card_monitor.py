@@ -65,7 +65,9 @@ class ScriptedService:
             SCardGetStatusChange=self._look,
         )
 
-    def _look(self, context: int, wait_ms: int, states: object) -> object:
+    def _look(self, context: int, wait_ms: int, states: list[tuple[str, int]]) -> object:
+        if len(states) > 16:
+            return 0x80100011, []
         code, events = self.looks.pop(0) if self.looks else (0x80100013, [])
         return code, [(name, event, []) for name, event in events]
 
@@ -145,6 +147,22 @@ def test_a_reader_that_leaves_inside_a_look_is_listed_again(
     events, waits, _ = watch(service, monkeypatch, 2)
     assert [event.what for event in events] == [UP, Sight.READER_ARRIVED, DOWN]
     assert len(waits) == 2
+
+
+def test_more_readers_than_pcsc_takes_at_once_are_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"R {number:02X} 00" for number in range(20)]
+    looks = [(0, [(name, 0x10) for name in names[:16]]), (0x8010000A, [])]
+    seen: list[int] = []
+    monkeypatch.setattr(
+        ReaderMonitor, "_service_lost", lambda self, fault: seen.append(len(self.view.readers))
+    )
+    service = ScriptedService(looks=looks, names=names)
+    _, _, monitor = watch(service, monkeypatch, 1)
+    assert service.looks == []
+    assert seen == [20]
+    assert monitor.view.service_is_up
 
 
 def test_a_listener_with_a_bug_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from drivers.errors import (
 from drivers.serial.commands import Confirmation
 from drivers.serial.library import FingerLibrary, ModuleTemplate, Prompt
 from drivers.serial.module import Buffer, PageMatch, R30xCommands
+from drivers.serial.packet import Packet
 from drivers.serial.r30x import R30xScanner
 from drivers.serial.settings import R30xSettings
 from simulators.people.person import Person
@@ -248,16 +249,17 @@ async def test_a_template_that_arrives_damaged_is_sent_again(
     async with desk.device:
         template = await desk.enrol(3, INDEX)
         model = desk.module.model
-        upload = desk.module._protocol._up_char
+        replies = desk.module._protocol.instructions.replies
+        upload = replies[0x08]
         damaged = [True]
 
-        def up_char(arguments: bytes) -> object:
+        def up_char(arguments: bytes) -> Iterator[Packet]:
             if damaged:
                 damaged.pop()
                 model.buffers[1] = template.data[::-1]
             return upload(arguments)
 
-        monkeypatch.setitem(desk.module._protocol._handlers, 0x08, up_char)
+        monkeypatch.setitem(replies, 0x08, up_char)
         await desk.library.store(4, template)
         assert model.library[4] == template.data
         damaged += [True, True]
