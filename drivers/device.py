@@ -155,19 +155,29 @@ class Device(ABC):
             return self.info
 
     async def close(self, timeout: float = 2.0) -> None:
-        """Cancel what runs and release the hardware; idempotent, returns even if it hangs."""
+        """Cancel what runs and release the hardware; idempotent, returns even if it hangs.
+
+        Whoever stops waiting for it does not stop it: a device is never left half closed.
+        """
         self.cancel()
+        await self._closing.acquire()  # a second close returns when the first one has closed
         thread, self._thread = self._thread, None
         if thread is None:
+            self._closing.release()
             return
-        async with self._closing:
-            job = asyncio.wrap_future(thread.submit(self._do_close))
-            job.add_done_callback(_log_failure)
+        await asyncio.shield(asyncio.create_task(self._release(thread, timeout)))
+
+    async def _release(self, thread: DeviceThread, timeout: float) -> None:
+        job = asyncio.wrap_future(thread.submit(self._do_close))
+        job.add_done_callback(_log_failure)
+        try:
             await asyncio.wait({job}, timeout=timeout)
+        finally:
             job.cancel()  # an abandoned thread must not close the next connection when it wakes up
             thread.stop()
             self._info = None
             self._announce(State.CLOSED)
+            self._closing.release()
 
     async def self_test(self, timeout: float = 30.0) -> SelfTest:
         """Let the device check itself; what it cannot check is not claimed."""

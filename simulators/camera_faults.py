@@ -28,7 +28,7 @@ class CameraFault(StrEnum):
     REPLUG = "replug"
     """The cable is pulled out and plugged in again half a second later."""
     SLOW_OPEN = "slow-open"
-    """The camera starts anew, and takes 1.2 s to answer each opening."""
+    """The camera starts anew and answers no opening for 1.2 s."""
     SLOW = "slow"
     """Every picture trickles in, a few bytes at a time, and never ends in time."""
     LATE = "late"
@@ -87,9 +87,7 @@ CAMERA_FAULTS: Final[Mapping[CameraFault, FaultNote]] = MappingProxyType(
         CameraFault.REPLUG: FaultNote(
             "The cable is out for half a second", _DISCONNECTED, _STOPPED, once=True
         ),
-        CameraFault.SLOW_OPEN: FaultNote(
-            "Takes 1.2 s to answer an opening", _STANDS_STILL, _STOPPED
-        ),
+        CameraFault.SLOW_OPEN: FaultNote("Starts anew, for 1.2 s", _STANDS_STILL, _STOPPED),
         CameraFault.SLOW: FaultNote("Pictures trickle in", _STANDS_STILL, _STOPPED),
         CameraFault.LATE: FaultNote(
             "Pictures come 0.3 s late at full rate", "The picture follows the resident slowly"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,9 +84,15 @@ class StreamServer(socketserver.ThreadingTCPServer):
         self.streams = streams
         self.faults = faults
         self.ended = threading.Event()
+        self._ready_at = 0.0
         self._links: set[socket.socket] = set()
         self._links_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _StreamHandler)
+
+    def boot(self) -> None:
+        """Wait until a camera that starts anew is ready to answer."""
+        while CameraFault.SLOW_OPEN in self.faults and time.monotonic() < self._ready_at:
+            self.ended.wait(0.02)
 
     def remember(self, link: socket.socket, *, is_open: bool) -> None:
         """Keep a connection until it ends by itself."""
@@ -97,6 +104,7 @@ class StreamServer(socketserver.ThreadingTCPServer):
 
     def cut(self) -> None:
         """End the connections that are open now; new ones are taken."""
+        self._ready_at = time.monotonic() + SLOW_OPEN_S
         with self._links_lock:
             for link in self._links:
                 with suppress(OSError):
@@ -135,8 +143,7 @@ class _StreamHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         faults = self._server.faults
         stream = self._server.streams.get(self.path)
-        if CameraFault.SLOW_OPEN in faults:
-            self._server.ended.wait(SLOW_OPEN_S)
+        self._server.boot()
         if stream is None:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"no such path\n")
         elif CameraFault.REFUSING in faults:

@@ -95,8 +95,11 @@ class SbiServer:
         with self._changing:
             if self._http is not None:
                 return
-            self._listen(self._reserved or self._bind())
-            self._reserved = None
+            if self._reserved is None:
+                self._listen_somewhere()
+            else:
+                self._listen(self._reserved)
+                self._reserved = None
 
     def stop(self) -> None:
         """Stop listening and drop every connection; the port stays reserved; idempotent."""
@@ -110,7 +113,7 @@ class SbiServer:
             if self._reserved is not None:
                 self._left.append(self._reserved)
             self._reserved, self.port = None, 0
-            self._listen(self._bind())
+            self._listen_somewhere()
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,7 +134,8 @@ class SbiServer:
     def _struck(self, fault: SbiFault, active: bool) -> None:
         """Do what a fault does to the service as a whole."""
         if fault is SbiFault.SERVICE_KILLED:
-            (self.stop if active else self.start)()
+            killed = fault in self._faults.anywhere
+            (self.stop if killed else self.start)()
         elif fault is SbiFault.OTHER_DEVICE:
             self.service.exchange()
         elif fault is SbiFault.SERVICE_MOVED and active:
@@ -140,7 +144,11 @@ class SbiServer:
     def _listen(self, reserved: socket.socket) -> None:
         self.service.stopping.clear()
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for those it accepts
-        self._http = HttpServer(reserved, self.service)
+        try:
+            self._http = HttpServer(reserved, self.service)
+        except OSError:
+            reserved.close()
+            raise
         self.port = self._http.server_port
         self._thread = threading.Thread(
             target=self._http.serve_forever, args=(0.02,), name=f"sbi-{self.port}"
@@ -160,12 +168,14 @@ class SbiServer:
         http.drop_connections()
         http.server_close()
 
-    def _bind(self) -> socket.socket:
+    def _listen_somewhere(self) -> None:
+        """Listen at the given port, or at the first one that nobody else has."""
         for port in [self.port] if self.port else PORTS:
             try:
-                return _bound(port)
+                self._listen(_bound(port))
             except OSError:
                 continue
+            return
         raise NoPortFree(f"port {self.port or PORTS} cannot be bound")
 
 

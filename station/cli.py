@@ -145,6 +145,28 @@ def watch(
         raise typer.Exit(watching.run(loaded, chosen, as_json or bool(group.get("as_json"))))
 
 
+@devices_app.command()
+def record(
+    context: typer.Context,
+    role: Annotated[str, typer.Argument(help="A device on a serial line, such as verifier.")],
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+    finger: Annotated[
+        bool, typer.Option("--finger/--no-finger", help="Capture a finger as well.")
+    ] = True,
+    config: ConfigOption = None,
+) -> None:
+    """Write a serial line down, byte for byte, to be replayed as a test.
+
+    Biometric data are masked unless the desk is a simulated one.
+    """
+    from station.commands import record_line
+
+    group = context.parent.params if context.parent is not None else {}
+    with _reported():
+        loaded = _load(config or group.get("config"))
+        raise typer.Exit(record_line.run(loaded, role, file, with_finger=finger))
+
+
 @card_app.command("info")
 def card_info(
     reader: Annotated[

@@ -81,7 +81,6 @@ class FrameGrabber:
         self._facts: dict[str, float] = {}
         self._size = (0, 0)
         self._opened = 0
-        self._look_first = False
         self._began_at = 0.0
         self._counters = StreamCounters()
         self._pace = Pace()
@@ -193,15 +192,12 @@ class FrameGrabber:
     def _stream_once(self) -> bool:
         """Open, read until the first failure, release; return whether a good frame came."""
         try:
-            if self._look_first:
-                self._source.look()
-                self._look_first = False
+            self._source.look()
             if self._stop.is_set():
                 return False
             source = self._source.open()
         except SourceUnavailable as error:
             self._control = error.control
-            self._look_first = error.timed_out
             self._fall(error.link, str(error))
             return False
         try:
@@ -270,7 +266,6 @@ class FrameGrabber:
     def _fall_at_the_end(self, waited: float, had_a_frame: bool) -> None:
         """Say what the end of a stream means, `waited` seconds after its last good picture."""
         if waited > STALL_SHARE * self._read_timeout_s:
-            self._look_first = True
             self._fall(Link.SILENT, "the stream stalled")
         elif had_a_frame:  # the next opening tells whether the camera is still there
             self._fall(Link.OPENING, "the stream ended and is opened anew")

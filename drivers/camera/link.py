@@ -41,18 +41,12 @@ class Link(StrEnum):
 
 
 class SourceUnavailable(Exception):
-    """The camera could not be opened; `control` names what a camera refused to take.
+    """The camera could not be opened; `control` names what a camera refused to take."""
 
-    `timed_out` says that finding it out has taken all the time there was.
-    """
-
-    def __init__(
-        self, reason: str, link: Link = Link.GONE, *, control: str = "", timed_out: bool = False
-    ) -> None:
+    def __init__(self, reason: str, link: Link = Link.GONE, control: str = "") -> None:
         super().__init__(reason)
         self.link = link
         self.control = control
-        self.timed_out = timed_out
 
 
 def verb_error(device: str, link: Link, reason: str, control: str = "") -> DeviceError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from drivers.camera import probe, v4l
 from drivers.camera.environment import prepare_environment
@@ -14,7 +14,6 @@ from drivers.camera.settings import CameraSettings, GreyFormat, OpenCvIrisSettin
 if TYPE_CHECKING:
     import cv2
 
-PROBE_TIMEOUT_S: Final = 0.25
 _FOURCC = {GreyFormat.GREY: "GREY", GreyFormat.Y16: "Y16 "}
 
 
@@ -34,22 +33,24 @@ class Source:
     settings: CameraSettings
 
     def look(self) -> None:
-        """Find out without OpenCV whether opening would wait in vain.
+        """Find out without OpenCV whether opening would wait in vain, or only say "not opened".
 
         OpenCV opens one network stream of a process at a time, so a dead camera that is tried again
-        and again holds up the other one. For a camera that has been silent; costs a connection.
+        and again would hold up the other one. Costs a connection more for each opening.
 
         Raises:
-            SourceUnavailable: it is absent, refuses or stays silent.
+            SourceUnavailable: it is absent, refuses, stays silent or may not be opened.
         """
         if self.settings.is_network:
             probe.wait_for_data(self.settings.source, self.settings.open_timeout_s)
+        else:
+            v4l.look_at(self.settings.source)
 
     def open(self) -> OpenSource:
         """Open the camera: a colour camera hands out its own JPEG, a grey one its pixels.
 
         Raises:
-            SourceUnavailable: it is absent, refuses, is in use or stays silent.
+            SourceUnavailable: it ends the stream, stays silent, is in use or refuses a control.
         """
         prepare_environment()
         if self.settings.is_network:
@@ -78,18 +79,12 @@ def _open_network(settings: CameraSettings) -> OpenSource:
     capture.release()
     if time.monotonic() - started < 0.9 * settings.open_timeout_s:
         raise SourceUnavailable("the stream cannot be opened")
-    # a cut cable and a stalled server both end in the time-out; only the second accepts
-    probe.connect(settings.source, PROBE_TIMEOUT_S).close()
-    raise SourceUnavailable("the stream opens but sends no picture", Link.SILENT, timed_out=True)
+    raise SourceUnavailable("the stream opens but sends no picture", Link.SILENT)
 
 
 def _open_v4l(settings: CameraSettings) -> OpenSource:
     import cv2
 
-    try:
-        v4l.look_at(settings.source)
-    except (v4l.NotThere, v4l.NotPermitted) as error:
-        raise SourceUnavailable(str(error)) from error
     capture = cv2.VideoCapture(settings.source, cv2.CAP_V4L2)
     if not capture.isOpened():
         capture.release()
@@ -98,7 +93,7 @@ def _open_v4l(settings: CameraSettings) -> OpenSource:
         facts = v4l.set_up(capture, settings, _fourcc(settings))
     except v4l.NotTaken as error:
         capture.release()
-        raise SourceUnavailable(str(error), Link.REFUSED, control=error.control) from error
+        raise SourceUnavailable(str(error), Link.REFUSED, error.control) from error
     return OpenSource(capture, v4l.V4L_SETTLE_FRAMES, facts)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from drivers.camera.link import SourceUnavailable
 from drivers.camera.settings import CameraSettings
 
 V4L_SETTLE_FRAMES: Final = 5
@@ -40,14 +41,6 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-class NotThere(Exception):
-    """The link to the camera does not exist: it is not plugged in."""
-
-
-class NotPermitted(Exception):
-    """The user may not open the device."""
-
-
 class NotTaken(Exception):
     """The camera did not take a value; `control` is the name of the property."""
 
@@ -69,13 +62,13 @@ def look_at(link: str) -> None:
     """Find out before opening what OpenCV does not tell: it answers "not opened" to everything.
 
     Raises:
-        NotThere: nothing is plugged in under this name.
-        NotPermitted: this user may not read and write the device.
+        SourceUnavailable: nothing is plugged in under this name, or this user may not read and
+            write it.
     """
     if not Path(link).exists():
-        raise NotThere("the camera is not plugged in")
+        raise SourceUnavailable("the camera is not plugged in")
     if not os.access(link, os.R_OK | os.W_OK):
-        raise NotPermitted("access is not permitted: is this user in the group video?")
+        raise SourceUnavailable("access is not permitted: is this user in the group video?")
 
 
 def set_up(capture: Capture, settings: CameraSettings, fourcc: str) -> dict[str, float]:

@@ -33,17 +33,16 @@ class LiftWatch:
     def demand(self) -> None:
         """Trust no card from now on until the reader was empty long enough."""
         with self._lock:
-            self._is_due, self._absent_since = True, None
+            self._is_due = True
 
     def saw(self, present: bool) -> None:
         """Take note of a look at the reader."""
         with self._lock:
-            if not self._is_due:
-                return
             now = self._clock.monotonic()
             if not present:
                 if self._absent_since is None:
                     self._absent_since = now
             elif self._absent_since is not None:
-                self._is_due = now - self._absent_since < self._empty_s
+                if now - self._absent_since >= self._empty_s:
+                    self._is_due = False
                 self._absent_since = None

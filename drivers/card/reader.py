@@ -93,12 +93,15 @@ class PcscReader(TransportReader):
         if view.service_starts != self._service_starts:
             super()._do_check(call)
             self._service_starts = view.service_starts
-        elif self._reader_name not in view.readers:
+        elif self._links.reader_name not in view.readers:
             raise ReaderGone(self.name, "the reader has gone")
 
     def _saw(self, event: MonitorEvent) -> None:
         # on the monitor's thread: faster and more exact than the looks of the device thread
-        if event.reader == self._reader_name and event.what in (Sight.CARD_IN, Sight.CARD_OUT):
+        if event.reader == self._links.reader_name and event.what in (
+            Sight.CARD_IN,
+            Sight.CARD_OUT,
+        ):
             self._lift.saw(event.what is Sight.CARD_IN)
 
 

@@ -26,9 +26,9 @@ from drivers.api import (
 )
 from drivers.card.access import AccessSettings, CardAccess
 from drivers.card.atr import AtrError, check_atr, is_contactless
-from drivers.card.channel import ACCESS_MODULE, SessionChannel
+from drivers.card.channel import ACCESS_MODULE, CARD, SessionChannel
 from drivers.card.lifting import LiftWatch
-from drivers.card.link import CardLink
+from drivers.card.link_keeper import LinkKeeper
 from drivers.card.pcsc_results import split_name
 from drivers.card.trace import Trace, TraceTransport
 from drivers.card.transport import CardTransport
@@ -58,9 +58,6 @@ T = TypeVar("T")
 GET_UID: Final = bytes.fromhex("FFCA000000")  # answered by the reader: PC/SC part 3, GET DATA
 UID_BYTES: Final = (4, 7, 8, 10)  # ISO/IEC 14443-3 types A (4, 7, 10) and B; KTP-el type B gives 8
 WATCH_STEP_S: Final = 0.25
-CLOSE_PATIENCE_S: Final = 0.5
-UNANSWERED_PATIENCE_S: Final = 1.0
-MAX_UNANSWERED: Final = 4
 SIMULATED: Final = "simulated"
 SAM: Final = "sam"
 
@@ -95,9 +92,7 @@ class TransportReader(CardReader):
         """What opens protected cards and checks signed ones."""
         self._command_timeout_s = settings.command_timeout_s
         self._trace = Trace(settings.trace) if settings.trace else None
-        self._link: CardLink | None = None
-        self._unanswered: list[CardLink] = []
-        self._reader_name = ""
+        self._links = LinkKeeper(name, self._traced_transport)
         self._channel: SessionChannel | None = None
         self._identity: CardIdentity | None = None
         self._lift = LiftWatch(self.clock)
@@ -123,7 +118,7 @@ class TransportReader(CardReader):
             raise ReaderAbsent(self.name, error.detail) from error
         except Disconnected as error:
             raise ConnectFailed(self.name, error.detail) from error
-        name = self._reader_name
+        name = self._links.reader_name
         capabilities = {SIMULATED} if self._is_simulated(name) else set()
         if self._has_module_slot():
             capabilities.add(SAM)
@@ -139,9 +134,8 @@ class TransportReader(CardReader):
         )
 
     def _do_close(self) -> None:
-        if (link := self._link) is not None:
-            self._drop_link()
-            link.has_ended(CLOSE_PATIENCE_S)
+        self._channel = self._identity = None
+        self._links.close()
         if self._trace is not None:
             self._trace.close()
 
@@ -153,7 +147,7 @@ class TransportReader(CardReader):
         state = self._look(call)
         elapsed_ms = (self.clock.monotonic() - started) * 1000
         facts: dict[str, str | int | float] = {
-            "reader": self._reader_name,
+            "reader": self._links.reader_name,
             "card": _presence(state),
             "counter": state.counter,
             "look_ms": round(elapsed_ms, 2),
@@ -182,7 +176,7 @@ class TransportReader(CardReader):
 
     def _do_open_session(self, call: Call) -> CardIdentity:
         self._end_session(call)
-        self._await_unanswered(call)
+        self._links.await_given_up(call)
         state = self._look(call)
         if self._lift.is_due:
             raise self._not_lifted()
@@ -242,7 +236,8 @@ class TransportReader(CardReader):
 
     def _run_work(self, channel: SessionChannel, work: Callable[[CardChannel], T], call: Call) -> T:
         """Run profile code on the link; only a failure of the wire gives the link up."""
-        if self._link is None:
+        link = self._links.link
+        if link is None:
             raise CardLost(self.name, "the session is over")
         call.check()
         is_done = False
@@ -255,13 +250,14 @@ class TransportReader(CardReader):
                 is_done = True
 
         try:
-            return self._link.ask(call, whole, lambda: self._check_patience(channel))
+            return link.ask(call, whole, lambda: self._check_patience(channel))
         finally:
-            if not is_done and (unanswered := channel.waits_for) is not None:
+            unanswered = None if is_done else channel.waits_for
+            if unanswered is not None:
                 self.recorder.note(f"{unanswered.slot}: {unanswered.what} unanswered")
             if not is_done or channel.has_lost_the_wire:
                 self._demand_lifting(channel.failure)
-                self._drop_link()
+                self._drop_link(CARD if unanswered is None else unanswered.slot)
 
     def _check_patience(self, channel: SessionChannel) -> None:
         """End the waiting when one command has been unanswered for too long."""
@@ -296,46 +292,21 @@ class TransportReader(CardReader):
     def _ask(self, call: Call, work: Callable[[CardTransport], T]) -> T:
         """Run `work` on the link; after any error the link is given up, never used again."""
         call.check()
-        if self._link is None:
-            self._link = self._open_link(call)
+        link = self._links.open(call)
         try:
-            return self._link.ask(call, work)
+            return link.ask(call, work)
         except DeviceError:
             self._drop_link()
             raise
 
-    def _open_link(self, call: Call) -> CardLink:
-        self._unanswered = [link for link in self._unanswered if not link.has_ended()]
-        if len(self._unanswered) >= MAX_UNANSWERED:
-            raise Disconnected(self.name, f"{MAX_UNANSWERED} calls are still unanswered")
-        transport = self._make_transport()
-        if self._trace is not None:
-            transport = TraceTransport(transport, self._trace)
-        link = CardLink(self.name, transport)
-        try:
-            self._reader_name = link.ask(call, lambda transport: transport.open())
-        except BaseException:
-            self._give_up(link)
-            raise
-        return link
-
-    def _drop_link(self) -> None:
-        link, self._link = self._link, None
+    def _drop_link(self, slot: str = CARD) -> None:
+        """End the session and give the link up; `slot` may still owe an answer."""
         self._channel = self._identity = None
-        if link is not None:
-            self._give_up(link)
+        self._links.drop(slot)
 
-    def _give_up(self, link: CardLink) -> None:
-        link.abandon()
-        self._unanswered.append(link)
-
-    def _await_unanswered(self, call: Call) -> None:
-        """Let given-up links release the card; a silent one holds the reader until lifted."""
-        started = self.clock.monotonic()
-        while not all(link.has_ended() for link in self._unanswered):
-            if self.clock.monotonic() - started > UNANSWERED_PATIENCE_S:
-                raise LiftCard(self.name, "an earlier command is still unanswered")
-            call.sleep(0.02)
+    def _traced_transport(self) -> CardTransport:
+        transport = self._make_transport()
+        return transport if self._trace is None else TraceTransport(transport, self._trace)
 
 
 def _presence(state: CardState | None) -> str:

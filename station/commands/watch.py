@@ -30,8 +30,8 @@ WORDS: Mapping[Happening, str] = {
     Happening.RESET: N_("is being reset"),
 }
 WATCHED = N_("is watched, driver {driver}")
-SUMMARY = N_("usable for {usable}, connected {connections} times, lost {losses} times")
-LONGEST_OUTAGE = N_("longest outage {outage}")
+SUMMARY = N_("usable for {usable}; connections: {connections}; losses: {losses}")
+LONGEST_OUTAGE = N_("longest outage: {outage}")
 
 
 class Output(Protocol):
@@ -81,7 +81,7 @@ class Plain:
         )
         if status.longest_outage_s:
             outage = _duration(status.longest_outage_s)
-            words += ", " + self._translate(LONGEST_OUTAGE, outage=outage)
+            words += "; " + self._translate(LONGEST_OUTAGE, outage=outage)
         self._line(datetime.now(UTC), role, words)
 
     def _line(self, at: datetime, role: str, words: str) -> None:

@@ -14,115 +14,39 @@ from collections.abc import Iterator
 
 import pytest
 
-from drivers.api import CardReader, Device, State
+from drivers.api import CardChannel, CardReader, State
+from drivers.card import pcsc
 from drivers.card.identity import CardKind, read_identity
-from drivers.card.reader import PcscReader
+from drivers.card.monitor import ReaderMonitor
+from drivers.card.pcsc import PcscTransport
+from drivers.card.reader import SAM, SIMULATED
 from drivers.errors import (
     CardLost,
     CardUnreadable,
+    ConnectFailed,
     DeviceBusy,
     DeviceTimeout,
     Disconnected,
     LiftCard,
+    SamMissing,
+    ServiceDown,
 )
 from simulators.card import GET_UID, TYPE_A_ATR, KtpelCard, from_person
 from simulators.card_faults import CardFault
 from simulators.card_links import VpcdSlot
-from simulators.pcscd import PrivatePcscd, available
+from simulators.card_slot import FixedCard
+from simulators.pcscd import available
 from tests.conformance.contract import CardReaderContract
+from tests.conformance.pcsc_rig import READER, SLOT, PcscRig, seen_by_pcscd
 from tests.protocol.card_scene import (
     ANDI,
     BUDI,
     SELECT_KTPEL,
-    CardTable,
-    Holder,
     read_andi,
     wait_until,
 )
 
 pytestmark = pytest.mark.pcsc
-
-READER = "KTPEL-SIM"
-SLOT = f"{READER} 00 00"
-LIFT_S = 0.6
-NEXT_LOOK_S = 1.0
-"""pcscd looks every 0.4 s; a card that it has not seen after this time was overlooked."""
-
-
-def seen_by_pcscd() -> tuple[bool, bytes]:
-    """Return whether pcscd sees a card in our slot, and its ATR; asked by other calls than ours."""
-    from smartcard import scard
-
-    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-    if code != 0:
-        return False, b""
-    code, states = scard.SCardGetStatusChange(context, 0, [(SLOT, scard.SCARD_STATE_UNAWARE)])
-    scard.SCardReleaseContext(context)
-    if code != 0:
-        return False, b""
-    _, event, atr = states[0]
-    return bool(event & scard.SCARD_STATE_PRESENT), bytes(atr)
-
-
-class PcscRig:
-    """A pcscd, a virtual reader and the card of Andi; made once, put back in order by `reset`."""
-
-    def __init__(self) -> None:
-        self.daemon = PrivatePcscd([READER])
-        self.table = CardTable(ANDI)
-        port = self.daemon.slot_port(READER, 0)
-        self.slot = VpcdSlot(self.table, port, stranger=KtpelCard(from_person(BUDI)))
-        self._is_running = True
-
-    def close(self) -> None:
-        self.slot.close()
-        self.daemon.close()
-
-    def reset(self) -> None:
-        self.slot.faults.clear()
-        self.plug()
-        if self.table.card is not ANDI:
-            self.remove()  # so that pcscd does not take the card of before for the new one
-        self.insert()
-
-    def device(self, **changes: object) -> Device:
-        settings = PcscReader.Settings.model_validate({"reader": SLOT, **changes})
-        return PcscReader("reader", settings)
-
-    def unplug(self) -> None:
-        self.daemon.kill()
-        self._is_running = False
-
-    def plug(self) -> None:
-        if not self._is_running:
-            self.daemon.start()
-            self._is_running = True
-            assert wait_until(lambda: seen_by_pcscd()[0])
-
-    def hush(self) -> None:
-        self.slot.faults.inject(CardFault.SILENT)
-
-    def speak(self) -> None:
-        self.slot.faults.clear()
-
-    def insert(self, holder: Holder = ANDI) -> None:
-        self.table.lay(holder)
-        if not wait_until(lambda: seen_by_pcscd()[0], NEXT_LOOK_S):
-            # a card that comes between a broken link and pcscd's next look is never announced
-            self.table.lay(None)
-            wait_until(lambda: False, NEXT_LOOK_S / 2)
-            self.table.lay(holder)
-            assert wait_until(lambda: seen_by_pcscd()[0])
-
-    def remove(self) -> None:
-        self.table.lay(None)
-        assert wait_until(lambda: not seen_by_pcscd()[0])
-
-    def lift(self) -> None:
-        """Take the card away for as long as a person does, and lay it down again."""
-        self.remove()
-        wait_until(lambda: False, LIFT_S)
-        self.insert()
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +182,125 @@ async def test_another_program_holds_the_reader(rig: PcscRig) -> None:
             with pytest.raises(DeviceBusy):
                 await read_identity(reader)
         await read_andi(reader)
+
+
+async def test_another_program_cannot_reset_a_card_that_is_being_read(rig: PcscRig) -> None:
+    from smartcard import scard
+
+    def intrude() -> int:
+        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        code = scard.SCardConnect(context, SLOT, scard.SCARD_SHARE_SHARED, protocols)[0]
+        scard.SCardReleaseContext(context)
+        return int(code) & 0xFFFFFFFF
+
+    async with _reader(rig) as reader, reader.session() as session:
+        assert await session.transmit(SELECT_KTPEL) == b"\x90\x00"
+        assert intrude() == 0x8010000B
+        assert await session.transmit(SELECT_KTPEL) == b"\x90\x00"
+
+
+async def test_a_card_that_is_lifted_properly_is_read_after_a_failure(rig: PcscRig) -> None:
+    async with _reader(rig) as reader:
+        rig.slot.faults.inject(CardFault.TORN_AWAY)
+        with pytest.raises(CardLost):
+            await read_identity(reader)
+        for _ in range(2):  # it is not back yet, and the operator is told what to do
+            with pytest.raises(LiftCard):
+                await reader.wait_card(present=True, timeout=0.1)
+        rig.slot.faults.clear()  # laid down again after a second
+        await reader.wait_card(present=True, timeout=3.0)
+        await read_andi(reader)
+
+
+async def test_a_look_at_the_idle_reader_asks_pcscd_nothing(
+    rig: PcscRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _reader(rig) as reader:
+        looks: list[float] = []
+        monkeypatch.setattr(PcscTransport, "look", lambda self, wait_s: looks.append(wait_s))
+        for _ in range(50):
+            await reader.check()
+        assert looks == []
+        assert reader.state is State.READY
+
+
+async def test_a_restarted_service_is_noticed_by_a_look_and_connected_anew(rig: PcscRig) -> None:
+    async with _reader(rig) as reader:
+        rig.unplug()
+        rig.plug()
+        assert reader._monitor is not None  # type: ignore[attr-defined]
+        monitor: ReaderMonitor = reader._monitor  # type: ignore[attr-defined]
+        assert wait_until(lambda: monitor.view.service_starts == 2)
+        with pytest.raises(ServiceDown):
+            await reader.check()
+        assert reader.state is State.LOST
+        await reader.connect()
+        await reader.check()
+        await read_andi(reader)
+
+
+async def test_a_reader_set_up_under_another_number_is_found(rig: PcscRig) -> None:
+    reader = rig.device(reader=f"{READER} 01 00")
+    async with reader:
+        assert reader.info.model == READER
+        assert reader.info.serial == f"{READER} slot 00"
+        assert SIMULATED in reader.info.capabilities
+
+
+async def test_what_is_wrong_at_connect_is_told_by_its_own_code(
+    rig: PcscRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def code_of(**changes: object) -> str:
+        with pytest.raises(ConnectFailed) as caught:
+            await rig.device(**changes).connect()
+        return caught.value.code
+
+    assert await code_of(reader="No such reader") == "DEV-505"
+    assert await code_of(reader=READER) == "DEV-514"
+    rig.unplug()
+    assert await code_of() == "DEV-504"
+    rig.plug()
+    monkeypatch.setattr(pcsc, "is_library_installed", lambda: False)
+    assert await code_of() == "DEV-515"
+
+
+async def test_the_access_module_has_a_slot_of_its_own(rig: PcscRig) -> None:
+    module = VpcdSlot(FixedCard(KtpelCard(from_person(BUDI))), rig.daemon.slot_port(READER, 1))
+    try:
+        device = rig.device(sam_reader=f"{READER} 00 01")
+        assert isinstance(device, CardReader)
+
+        def both(card: CardChannel) -> tuple[bytes, bytes]:
+            assert card.access_module is not None
+            return card.transmit(GET_UID), card.access_module.transmit(GET_UID)
+
+        async with device:
+            assert SAM in device.info.capabilities
+            assert wait_until(lambda: seen_by_pcscd(f"{READER} 00 01")[0])
+            assert (await device.self_test()).facts["access_module"] == "present"
+            async with device.session() as session:
+                uids = await session.run(both)
+            assert uids == (ANDI.card_uid + b"\x90\x00", BUDI.card_uid + b"\x90\x00")
+            module.close()
+            assert wait_until(lambda: not seen_by_pcscd(f"{READER} 00 01")[0])
+            async with device.session() as session:
+                with pytest.raises(SamMissing):
+                    await session.run(both)
+                assert await session.transmit(GET_UID) == ANDI.card_uid + b"\x90\x00"
+    finally:
+        module.close()
+
+
+async def test_a_module_slot_that_does_not_exist_is_told_when_it_is_needed(rig: PcscRig) -> None:
+    device = rig.device(sam_reader="No such slot")
+    assert isinstance(device, CardReader)
+    async with device:
+        assert (await device.self_test()).facts["access_module"] == "absent"
+        async with device.session() as session:
+            with pytest.raises(SamMissing, match="0 of 2 readers"):
+                await session.run(lambda card: (m := card.access_module) and m.transmit(GET_UID))
+            assert await session.transmit(GET_UID) == ANDI.card_uid + b"\x90\x00"
 
 
 @pytest.mark.skipif(shutil.which("opensc-tool") is None, reason="opensc is not installed")

@@ -39,6 +39,7 @@ class Hooked(Device):
         self.on_connect: Work = nothing
         self.on_check: Work = nothing
         self.on_test: Work = nothing
+        self.on_close: Callable[[], object] = bool
         self.checks = 0
 
     def _do_connect(self, call: Call) -> DeviceInfo:
@@ -46,7 +47,7 @@ class Hooked(Device):
         return DeviceInfo(self.kind, "hooked", "model", "S1", "1")
 
     def _do_close(self) -> None:
-        return None
+        self.on_close()
 
     def _do_check(self, call: Call) -> None:
         self.checks += 1
@@ -273,3 +274,41 @@ async def test_verbs_and_failures_are_counted(device: Hooked) -> None:
     health = device.health
     assert (health.verbs, health.failures, health.last_code) == (2, 1, "DEV-000")
     assert health.connections == 1
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_abandoned_reset_leaves_a_true_state(device: Hooked, turns: int) -> None:
+    deaf = Deaf()
+    device.on_check = deaf
+    looking = asyncio.create_task(device.check(timeout=5.0))
+    await deaf.begun()
+    resetting = asyncio.create_task(device.reset())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    resetting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await resetting
+    deaf.go.set()
+    await device.close()
+    await asyncio.wait({looking})
+    assert device.state is State.CLOSED
+    device.on_check = nothing
+    await device.connect()
+    await device.self_test()
+
+
+async def test_second_close_waits_for_the_first(device: Hooked) -> None:
+    released: list[bool] = []
+
+    def release() -> None:
+        threading.Event().wait(0.02)
+        released.append(True)
+
+    device.on_close = release
+    first = asyncio.create_task(device.close())
+    await asyncio.sleep(0)
+    await device.close()
+    assert released
+    assert device.state is State.CLOSED
+    await first
+    assert len(released) == 1

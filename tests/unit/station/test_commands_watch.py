@@ -94,7 +94,7 @@ def test_summary_says_how_long_and_how_often(capsys: pytest.CaptureFixture[str])
     Plain("en").summary("verifier", STATUS)
     assert LINE.match(capsys.readouterr().out.strip()).groups() == (  # type: ignore[union-attr]
         "verifier",
-        "usable for 1:01:01, connected 2 times, lost 1 times, longest outage 0:00:04",
+        "usable for 1:01:01; connections: 2; losses: 1; longest outage: 0:00:04",
     )
 
 
