@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -18,6 +17,7 @@ import pytest
 
 from drivers.api import CardChannel, CardReader, Device
 from drivers.card.apdu import SUCCESS, ApduChannel, CardAnswer
+from drivers.card.monitor import ReaderMonitor
 from drivers.card.profiles import ktpel
 from drivers.card.reader import LoopbackReader, PcscReader
 from simulators.card import KtpelCard, from_person
@@ -34,7 +34,7 @@ COMMAND_TIMEOUT_S = 0.8
 OPEN_MODULE = bytes.fromhex("00F0000020") + bytes(32)
 MODULE_ATR = bytes.fromhex("3BF81300008131FE154B545053414D7630E6")
 READERS_AT_ONCE = 4
-READERS = 8
+READER_NAMES = tuple(f"FAULT-SIM {number}" for number in range(1, 9))
 """Twice as many: each rests until pcscd has forgotten its card. Each has two slots of 16."""
 SERVICE_FAULTS = (
     CardFault.UNPLUGGED,
@@ -88,7 +88,7 @@ async def read(device: Device) -> object:
 
 async def wait(device: Device) -> object:
     """Wait until a card lies there."""
-    return await _reader(device).wait_card(present=True, timeout=1.0)
+    return await _reader(device).wait_card(present=True, timeout=1.5)
 
 
 async def state(device: Device) -> object:
@@ -116,7 +116,7 @@ class CardRig:
         {"read": read, "wait": wait, "state": state, "self_test": self_test, "check": look}
     )
     limits: Mapping[str, float] = MappingProxyType(
-        {"read": 3.0, "wait": 1.0, "state": 1.0, "self_test": 1.0, "check": 1.0}
+        {"read": 3.0, "wait": 1.5, "state": 1.0, "self_test": 1.0, "check": 1.0}
     )
 
 
@@ -159,12 +159,38 @@ class LaidLater(Injector[CardFault]):
         self._table.lay(ANDI)
 
 
-@dataclass
-class Lent:
-    """A reader of the daemon and when the card of before is forgotten."""
+class LentReader:
+    """A reader of the daemon with an access module in it, lent to one case after another."""
 
-    name: str
-    free_at: float = 0.0
+    def __init__(self, service: PrivatePcscd, name: str, stack: ExitStack) -> None:
+        port = service.slot_port(name, 0)
+        self._free_at = 0.0
+        self._table = CardTable()
+        self.faults = LaidLater(self._table)
+        self.settings = PcscReader.Settings(
+            reader=f"{name} 00 00",
+            sam_reader=f"{name} 00 01",
+            service_socket=str(service.socket_path),
+            command_timeout_s=COMMAND_TIMEOUT_S,
+        )
+        stranger = KtpelCard(from_person(BUDI))
+        card = VpcdSlot(self._table, port, stranger=stranger, faults=self.faults)
+        stack.callback(card.close)
+        module = VpcdSlot(
+            FixedCard(WillingModule()), port + 1, faults=self.faults, slot=Slot.ACCESS_MODULE
+        )
+        stack.callback(module.close)
+        stack.callback(Intruder(self.settings.reader, self.faults).close)
+
+    def take(self) -> None:
+        """Begin a case when the card of the last one is forgotten."""
+        wait_until(lambda: time.monotonic() >= self._free_at, FORGOTTEN_S)
+
+    def give_back(self) -> None:
+        """End a case."""
+        self.faults.clear()
+        self._table.lay(None)
+        self._free_at = time.monotonic() + FORGOTTEN_S
 
 
 class PcscRig(CardRig):
@@ -172,40 +198,19 @@ class PcscRig(CardRig):
 
     name = "card-pcsc"
 
-    def __init__(self, service: PrivatePcscd, names: Sequence[str]) -> None:
+    def __init__(self, readers: Sequence[LentReader]) -> None:
         self.faults: Sequence[StrEnum] = FAULTS_OF_ONE_READER
-        self._service = service
-        self._readers = deque(Lent(name) for name in names)
+        self._readers = deque(readers)
 
     @contextmanager
     def hardware(self) -> Iterator[Hardware]:
         lent = self._readers.popleft()
-        wait_until(lambda: time.monotonic() >= lent.free_at, FORGOTTEN_S)
+        lent.take()
         try:
-            with ExitStack() as stack:
-                yield self._hardware(lent.name, CardTable(), stack)
+            yield Hardware(lent.faults, lambda: PcscReader("reader", lent.settings))
         finally:
-            lent.free_at = time.monotonic() + FORGOTTEN_S
+            lent.give_back()
             self._readers.append(lent)
-
-    def _hardware(self, name: str, table: CardTable, stack: ExitStack) -> Hardware:
-        faults = LaidLater(table)
-        port = self._service.slot_port(name, 0)
-        stranger = KtpelCard(from_person(BUDI))
-        card = VpcdSlot(table, port, stranger=stranger, faults=faults)
-        stack.callback(card.close)
-        module = VpcdSlot(
-            FixedCard(WillingModule()), port + 1, faults=faults, slot=Slot.ACCESS_MODULE
-        )
-        stack.callback(module.close)
-        stack.callback(Intruder(f"{name} 00 00", faults).close)
-        settings = PcscReader.Settings(
-            reader=f"{name} 00 00",
-            sam_reader=f"{name} 00 01",
-            service_socket=str(self._service.socket_path),
-            command_timeout_s=COMMAND_TIMEOUT_S,
-        )
-        return Hardware(faults, lambda: PcscReader("reader", settings))
 
 
 class ServiceRig(PcscRig):
@@ -213,27 +218,43 @@ class ServiceRig(PcscRig):
 
     name = "card-service"
 
-    def __init__(self, service: PrivatePcscd, names: Sequence[str]) -> None:
-        super().__init__(service, names)
+    def __init__(self, service: PrivatePcscd, readers: Sequence[LentReader]) -> None:
+        super().__init__(readers)
         self.faults = SERVICE_FAULTS
+        self._service = service
 
-    def _hardware(self, name: str, table: CardTable, stack: ExitStack) -> Hardware:
-        hardware = super()._hardware(name, table, stack)
-        stack.callback(self._service.fail_with(hardware.injector))
-        return hardware
+    @contextmanager
+    def hardware(self) -> Iterator[Hardware]:
+        with super().hardware() as hardware:
+            remove = self._service.fail_with(hardware.injector)
+            try:
+                yield hardware
+            finally:
+                hardware.injector.clear()
+                remove()
 
 
 @pytest.fixture(scope="module")
-def readers() -> list[str]:
-    return [f"FAULT-SIM {number}" for number in range(1, READERS + 1)]
-
-
-@pytest.fixture(scope="module")
-def service(readers: list[str]) -> Iterator[PrivatePcscd]:
+def service() -> Iterator[PrivatePcscd]:
     if (reason := available()) is not None:
         pytest.skip(reason)
-    with PrivatePcscd(readers) as service:
+    with PrivatePcscd(READER_NAMES) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def readers(service: PrivatePcscd) -> Iterator[list[LentReader]]:
+    with ExitStack() as stack:
+        readers = [LentReader(service, name, stack) for name in READER_NAMES]
+        modules = [reader.settings.sam_reader for reader in readers]
+        with ReaderMonitor("matrix", str(service.socket_path)) as monitor:
+            assert wait_until(
+                lambda: all(
+                    name in monitor.view.readers and monitor.view.readers[name].present
+                    for name in modules
+                )
+            )
+        yield readers
 
 
 async def test_every_fault_on_the_loopback_link(update_matrix: bool) -> None:
@@ -242,14 +263,14 @@ async def test_every_fault_on_the_loopback_link(update_matrix: bool) -> None:
 
 @pytest.mark.pcsc
 async def test_every_fault_of_card_and_reader_behind_pcscd(
-    service: PrivatePcscd, readers: list[str], update_matrix: bool
+    readers: list[LentReader], update_matrix: bool
 ) -> None:
-    await _run(PcscRig(service, readers), READERS_AT_ONCE, update_matrix)
+    await _run(PcscRig(readers), READERS_AT_ONCE, update_matrix)
 
 
 @pytest.mark.pcsc
 async def test_every_fault_of_the_service(
-    service: PrivatePcscd, readers: list[str], update_matrix: bool
+    service: PrivatePcscd, readers: list[LentReader], update_matrix: bool
 ) -> None:
     await _run(ServiceRig(service, readers), 1, update_matrix)
 

@@ -1,4 +1,4 @@
-"""The first rows: slap to verdict, age of a camera frame, cost of the live picture, seal.
+"""The rows of the table: judging, the live picture, sealing, and the devices of a desk.
 
 Each row compares two ways in the same run on the same machine, so that the ratio means something on
 any machine. The table goes to docs/reference/benchmarks.md and to standard output.
@@ -30,6 +30,13 @@ from drivers.api import FaceRequest, Slap, SlapRequest  # noqa: E402
 from drivers.values import Capture, DeviceInfo, Kind, Sample, read_only  # noqa: E402
 from simulators.people.person import Person  # noqa: E402
 from simulators.scene import Scene  # noqa: E402
+from tests.perf.device_rows import (  # noqa: E402
+    Limit,
+    card_commands,
+    devices_on_a_desk,
+    four_fingers_verified,
+    serial_images,
+)
 
 TABLE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
 
@@ -227,6 +234,14 @@ def seal_and_store() -> Iterator[Row]:
         )
 
 
+def device_rows() -> Iterator[Limit]:
+    """Everything about devices; see `tests.perf.device_rows`."""
+    yield from devices_on_a_desk()
+    yield from serial_images()
+    yield four_fingers_verified()
+    yield card_commands()
+
+
 def main() -> None:
     """Measure every row and write the table."""
     cv2.setNumThreads(2)
@@ -248,6 +263,17 @@ def main() -> None:
             f"| {row.what} | {row.ours} | {row.ours_ms:.2f} | {row.baseline} "
             f"| {row.baseline_ms:.2f} | {row.ratio:.2f} | {row.budget} |"
         )
+    lines += [
+        "",
+        "## Devices",
+        "",
+        "The drivers on the simulated desk, beside the limits of the plan and, where there is one,",
+        "beside what others' programs need on the same wire in the same run.",
+        "",
+        "| what | measured | limit | beside it |",
+        "|---|---|---|---|",
+        *(f"| {row.what} | {row.measured} | {row.limit} | {row.peer} |" for row in device_rows()),
+    ]
     text = "\n".join(lines) + "\n"
     TABLE.write_text(text)
     print(text)
