@@ -207,12 +207,13 @@ class IrisRequest:
 class FaceRequest:
     """Ask for the sharpest of `burst` consecutive frames.
 
-    With `missing` it is an exception photo: face and both palms in one picture, as evidence of what
-    this resident does not have.
+    With something missing it is an exception photo: face and both palms in one picture, as evidence
+    of what this resident does not have. Fingers and eyes stay apart: their numbers overlap.
     """
 
     burst: int = 8
-    missing: frozenset[Finger | Eye] = frozenset()
+    missing_fingers: frozenset[Finger] = frozenset()
+    missing_eyes: frozenset[Eye] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

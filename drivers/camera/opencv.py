@@ -20,8 +20,8 @@ from drivers.values import Capture, DeviceRecord, Sample
 class OpenCvCamera(StreamingCamera, FaceCamera):
     """A colour camera that sends JPEG; its own bytes are kept beside every picture.
 
-    An exception photo (`FaceRequest.missing`) is a picture like any other: face and palms are for
-    the judge. The V4L2 path has not been run on hardware by the test suite.
+    An exception photo (`FaceRequest.missing_fingers`) is a picture like any other: face and palms
+    are for the judge. The V4L2 path has not been run on hardware by the test suite.
     """
 
     Settings: ClassVar[type[DeviceSettings]] = OpenCvSettings

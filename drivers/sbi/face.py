@@ -28,7 +28,7 @@ class SbiFaceCamera(SbiDevice, FaceCamera):
 
     def _target(self, request: CaptureRequest) -> Target:
         if isinstance(request, FaceRequest):
-            return face_target(request.missing)
+            return face_target(request.missing_fingers, request.missing_eyes)
         raise ValueError("a face camera captures faces")
 
     def _do_capture(self, request: FaceRequest, call: Call) -> Capture:

@@ -123,11 +123,12 @@ def iris_target(eyes: tuple[Eye, ...]) -> Target:
     return Target(BioType.IRIS, EYE_SUB_IDS[wanted], wanted)
 
 
-def face_target(missing: frozenset[Position] = frozenset()) -> Target:
+def face_target(
+    fingers: frozenset[Finger] = frozenset(), eyes: frozenset[Eye] = frozenset()
+) -> Target:
     """Translate a portrait, or an exception photo that shows what is missing."""
-    fingers = sorted(position for position in missing if isinstance(position, Finger))
-    eyes = sorted((position for position in missing if isinstance(position, Eye)), reverse=True)
-    return Target(BioType.FACE, FACE_SUB_ID, (None,), (*fingers, *eyes))
+    exceptions = (*sorted(fingers), *sorted(eyes, reverse=True))
+    return Target(BioType.FACE, FACE_SUB_ID, (None,), exceptions)
 
 
 def utc_text(moment: datetime) -> str:

@@ -15,7 +15,8 @@ from simulators.sbi import SbiServer
 from tests.conformance.contract import FaceCameraContract, assert_honest
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
-MISSING: frozenset[Finger | Eye] = frozenset({Finger.LEFT_THUMB, Finger.RIGHT_RING, Eye.LEFT})
+FINGERS = frozenset({Finger.LEFT_THUMB, Finger.RIGHT_RING})
+EYES = frozenset({Eye.LEFT})
 
 
 class FaceRig(SbiDesk):
@@ -56,7 +57,7 @@ class TestSbiFaceCamera(FaceCameraContract):
     async def test_exception_photo_is_another_picture(self, rig: FaceRig) -> None:
         async with rig.device() as device:
             assert isinstance(device, FaceCamera)
-            capture = await device.capture(FaceRequest(missing=MISSING))
+            capture = await device.capture(FaceRequest(missing_fingers=FINGERS, missing_eyes=EYES))
             assert_honest(capture, device)
             (sample,) = capture.samples
             assert sample.position is None
@@ -67,7 +68,7 @@ class TestSbiFaceCamera(FaceCameraContract):
     async def test_live_picture_has_colour(self, rig: FaceRig) -> None:
         async with rig.device() as device:
             assert isinstance(device, FaceCamera)
-            await device.start_preview(FaceRequest(missing=MISSING))
+            await device.start_preview(FaceRequest(missing_fingers=FINGERS, missing_eyes=EYES))
             frame = None
             while frame is None:
                 frame = device._frames.newer_than(0, 1.0)

@@ -26,7 +26,7 @@ PROBLEM_DEVICES = (
     DEVICES[0],
     DeviceView("scanner", "lost", problem=Problem("DEV-103", "read failed")),
     DeviceView("iris", "connecting"),
-    DeviceView("verifier", "closed", problem=Problem("DEV-203", "signature: wrong key")),
+    DeviceView("verifier", "closed", problem=Problem("DEV-211", "signature: wrong key")),
     DeviceView("card", "closed", problem=Problem("DEV-102")),
 )
 
@@ -111,7 +111,7 @@ SCENES: Mapping[str, Scene] = {
     "slap": Scene(poor(Step.RIGHT_FOUR), picture=True),
     "slap-first": Scene(capturing(Step.LEFT_FOUR), picture=True),
     "thumbs": Scene(capturing(Step.THUMBS, problem=Problem("DEV-201"))),
-    "irises": Scene(poor(Step.IRISES, problem=Problem("DEV-203", "hash-chain: x"))),
+    "irises": Scene(poor(Step.IRISES, problem=Problem("DEV-222", "hash-chain: x"))),
     "verification": Scene(capturing(Step.VERIFICATION, capture=CaptureState.ACQUIRE)),
     "decide": Scene(_DECIDING),
     "decide-reason": Scene(_DECIDING, ("1",)),

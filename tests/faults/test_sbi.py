@@ -41,7 +41,7 @@ CHECK_S = 0.5
 """What one look at an idle device may take; two of them must fail before it is lost."""
 
 PORTRAIT = FaceRequest()
-EXCEPTION_PHOTO = FaceRequest(missing=frozenset({Finger.LEFT_THUMB}))
+EXCEPTION_PHOTO = FaceRequest(missing_fingers=frozenset({Finger.LEFT_THUMB}))
 SERIALS = itertools.count()
 PULLED = (SbiFault.UNPLUG, SbiFault.SERVICE_KILLED, SbiFault.SERVICE_MOVED)
 

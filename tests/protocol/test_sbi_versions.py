@@ -30,7 +30,8 @@ from tests.protocol.sbi_rig import SbiDesk, SmallScene
 from tests.protocol.test_sbi_service import Client
 
 RIGHT = SlapRequest(Slap.RIGHT_FOUR)
-MISSING: frozenset[Finger | Eye] = frozenset({Finger.LEFT_THUMB, Eye.RIGHT})
+FINGERS = frozenset({Finger.LEFT_THUMB, Finger.RIGHT_THUMB})
+EYES = frozenset({Eye.RIGHT})
 
 
 @contextmanager
@@ -137,11 +138,11 @@ def test_later_version_introduces_itself_everywhere() -> None:
 
 
 def test_exception_photo_has_its_size_in_the_later_version() -> None:
-    photo = face_target(MISSING)
+    photo = face_target(FINGERS, EYES)
     assert stream_request(V10, "S", photo, 500)["dimensions"] == "6040"
     assert "dimensions" not in stream_request(V095, "3", photo, 500)
     assert "dimensions" not in stream_request(V10, "S", face_target(), 500)
-    assert photo.exceptions == (Finger.LEFT_THUMB, Eye.RIGHT)
+    assert photo.exceptions == (Finger.RIGHT_THUMB, Finger.LEFT_THUMB, Eye.RIGHT)
 
 
 @pytest.mark.parametrize("version", [V095, V10])
@@ -175,7 +176,7 @@ def test_options_are_checked_by_the_service(options: object) -> None:
 async def test_live_picture_of_an_exception_photo_has_its_shape(tmp_path: Path) -> None:
     with desk_with(tmp_path, V10) as desk:
         async with desk.face_camera() as camera:
-            await camera.start_preview(FaceRequest(missing=MISSING))
+            await camera.start_preview(FaceRequest(missing_fingers=FINGERS, missing_eyes=EYES))
             frame = None
             while frame is None:
                 frame = camera._frames.newer_than(0, 1.0)

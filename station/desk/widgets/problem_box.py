@@ -6,12 +6,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from station.desk.plain import lines, plain
-from station.i18n import N_, Translator
+from station.i18n import Translator
 from station.messages import explain
 from station.recording.view import Problem
-
-UNTRUSTED = "DEV-203"
-FAILED_CHECK = N_("Failed check: {check}")
 
 
 class ProblemBox(Static):
@@ -24,13 +21,9 @@ class ProblemBox(Static):
 
 
 def problem_text(problem: Problem, translate: Translator) -> Content:
-    """Cause and code, then what to do; details stay in the log, but for a failed proof."""
+    """Cause and code, then what to do; details stay in the log."""
     message, action = explain(problem.code, translate)
-    check = ""
-    if problem.code == UNTRUSTED and problem.detail:
-        check = translate(FAILED_CHECK, check=problem.detail.partition(":")[0])
     return lines(
         plain(f"⚠ {message}. [{problem.code}]", "bold $error"),
-        plain(check, "$error"),
         plain(f"→ {action}.", "$accent"),
     )
