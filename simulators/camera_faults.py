@@ -71,21 +71,24 @@ class CameraFault(StrEnum):
     """The place before the camera is empty."""
 
 
-_STOPPED = ("DEV-261", "DEV-103")
-_BROKEN = ("DEV-263", "DEV-261", "DEV-103")
+_STOPPED = ("DEV-261",)
+_FROZEN = ("DEV-262",)
+_BROKEN = ("DEV-263",)
+_GONE = ("DEV-103",)
 _STANDS_STILL = "The picture of the camera stands still; it comes back by itself"
 _DISCONNECTED = "The device was disconnected; it is usable again when the camera is back"
 _ARRIVES_BROKEN = "The pictures of the camera arrive broken"
 _JUDGED = "The judge finds it in the picture"
+_COUNTED = "Nothing; the self-test counts them"
 
 CAMERA_FAULTS: Final[Mapping[CameraFault, FaultNote]] = MappingProxyType(
     {
         CameraFault.STALLED: FaultNote("Accepts and sends nothing", _STANDS_STILL, _STOPPED),
-        CameraFault.CLOSING: FaultNote("Ends every stream at once", _DISCONNECTED, _BROKEN),
-        CameraFault.REFUSING: FaultNote("Answers 503 to everybody", _DISCONNECTED, _STOPPED),
-        CameraFault.UNPLUG: FaultNote("The cable is out", _DISCONNECTED, _STOPPED),
+        CameraFault.CLOSING: FaultNote("Ends every stream", _DISCONNECTED, (*_GONE, *_BROKEN)),
+        CameraFault.REFUSING: FaultNote("Answers 503 to everybody", _DISCONNECTED, _GONE),
+        CameraFault.UNPLUG: FaultNote("The cable is out", _DISCONNECTED, _GONE),
         CameraFault.REPLUG: FaultNote(
-            "The cable is out for half a second", _DISCONNECTED, _STOPPED, once=True
+            "The cable is out for half a second", _DISCONNECTED, _GONE, once=True
         ),
         CameraFault.SLOW_OPEN: FaultNote("Starts anew, for 1.2 s", _STANDS_STILL, _STOPPED),
         CameraFault.SLOW: FaultNote("Pictures trickle in", _STANDS_STILL, _STOPPED),
@@ -93,25 +96,23 @@ CAMERA_FAULTS: Final[Mapping[CameraFault, FaultNote]] = MappingProxyType(
             "Pictures come 0.3 s late at full rate", "The picture follows the resident slowly"
         ),
         CameraFault.FROZEN: FaultNote(
-            "The same picture for ever", "The camera repeats an old picture", ("DEV-262",)
+            "The same picture for ever", "The camera repeats an old picture", _FROZEN
         ),
-        CameraFault.STALE: FaultNote(
-            "Old pictures come between new ones", "Nothing; the self-test counts them"
-        ),
-        CameraFault.DUPLICATED: FaultNote(
-            "Every picture comes twice", "Nothing; the self-test counts them"
-        ),
+        CameraFault.STALE: FaultNote("Old pictures come between new ones", _COUNTED),
+        CameraFault.DUPLICATED: FaultNote("Every picture comes twice", _COUNTED),
         CameraFault.DROPPED: FaultNote(
             "More than half of the pictures do not come",
             "The picture jerks; the self-test counts what is missing",
         ),
         CameraFault.GARBLED: FaultNote("Half pictures", _ARRIVES_BROKEN, _BROKEN),
-        CameraFault.TRUNCATED: FaultNote("The stream ends in a picture", _STANDS_STILL, _BROKEN),
-        CameraFault.GARBAGE: FaultNote("Random bytes", _ARRIVES_BROKEN, _BROKEN),
+        CameraFault.TRUNCATED: FaultNote("Streams end in a picture", _ARRIVES_BROKEN, _BROKEN),
+        CameraFault.GARBAGE: FaultNote(
+            "Random bytes", f"{_ARRIVES_BROKEN}; on a grey stream the judge finds it", _BROKEN
+        ),
         CameraFault.SPOILED: FaultNote("Wrong bytes within pictures", _JUDGED),
         CameraFault.ENDLESS_HEADER: FaultNote("A header without end", _STANDS_STILL, _STOPPED),
         CameraFault.WRONG_CONTENT: FaultNote(
-            "A log-in page instead of the stream", _DISCONNECTED, _STOPPED
+            "A log-in page instead of the stream", _DISCONNECTED, _GONE
         ),
         CameraFault.WRONG_SIZE: FaultNote("Half width and height", _ARRIVES_BROKEN, _BROKEN),
         CameraFault.TEARING: FaultNote(
@@ -119,9 +120,7 @@ CAMERA_FAULTS: Final[Mapping[CameraFault, FaultNote]] = MappingProxyType(
         ),
         CameraFault.BLACK: FaultNote("Lens cap", _JUDGED),
         CameraFault.OVEREXPOSED: FaultNote("Sun in the lens", _JUDGED),
-        CameraFault.FLICKER: FaultNote(
-            "Bands of lamps", "Bands in the picture; the self-test fails"
-        ),
+        CameraFault.FLICKER: FaultNote("Bands of lamps", "Bands drift; the self-test fails"),
         CameraFault.DEFOCUS: FaultNote("Out of focus", _JUDGED),
         CameraFault.WRONG_PERSON: FaultNote("Somebody else", _JUDGED),
         CameraFault.NOBODY: FaultNote("An empty chair", _JUDGED),

@@ -5,7 +5,7 @@ These judge the camera, never the person before it. Each is a few hundred micros
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +30,10 @@ CLIPPED: Final = 0.999
 """From this share on a picture cannot show whether its sensor lives (own)."""
 
 _SEAM_LEVELS = 6.0
-_SEAM_RATIO = 2.5
+_SEAM_RATIO = 1.5
+_SIDE_ROWS = 12
+_SIDE_RATIO = 3.0
+_SIDE_LEVELS = 2.0
 _EDGE_SHARE = 8
 _LEAST_BURST = 3
 
@@ -90,18 +93,46 @@ def measure_light(image: Image) -> Light:
 def torn(images: Sequence[Image]) -> list[bool]:
     """Say which pictures of one burst have a seam where two pictures were put together.
 
-    A seam is a row whose step to the next row is much larger than in the other pictures of the
-    burst and than a few rows above and below it. Needs three pictures of one size; with fewer, none
-    is called torn. A seam within a plain background cannot be seen, and does no harm.
+    A seam is a row with a larger step to the next row than in the other pictures and than a few
+    rows above and below it, and with the picture on one of its sides unlike the others. A trembling
+    camera or a nodding head has only one of the two. Needs three pictures of one size; with fewer,
+    none is called torn. A seam within a plain background cannot be seen, and does no harm.
     """
     if len(images) < _LEAST_BURST:
         return [False] * len(images)
-    steps = np.stack([_row_steps(image) for image in images])
+    greys = [_grey(image) for image in images]
+    steps = np.stack([_row_steps(grey) for grey in greys])
     usual = np.median(steps, axis=0)
     around = np.maximum(np.roll(steps, 3, axis=1), np.roll(steps, -3, axis=1))
-    jump = steps - np.maximum(usual, 0)
-    is_seam = (jump > _SEAM_LEVELS) & (steps > _SEAM_RATIO * np.maximum(usual, around))
-    return [bool(rows.any()) for rows in is_seam]
+    is_edge = (steps - usual > _SEAM_LEVELS) & (steps > _SEAM_RATIO * np.maximum(usual, around))
+    return [
+        any(_sides_differ(away, int(row)) for row in np.flatnonzero(edges))
+        for edges, away in zip(is_edge, map(_strangeness(greys), range(len(greys))), strict=True)
+    ]
+
+
+def _strangeness(greys: Sequence[Image]) -> Callable[[int], NDArray[np.float32]]:
+    """Give, for the number of a picture, how far each row is from the rows of its neighbours."""
+    import cv2
+
+    def of(place: int) -> NDArray[np.float32]:
+        first = min(max(0, place - 2), len(greys) - _LEAST_BURST)
+        others = [k for k in range(first, min(first + 5, len(greys))) if k != place]
+        rows = [
+            cv2.reduce(cv2.absdiff(greys[place], greys[k]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
+            for k in others
+        ]
+        return np.asarray(np.median(np.stack(rows), axis=0), np.float32).ravel()
+
+    return of
+
+
+def _sides_differ(away: NDArray[np.float32], row: int) -> bool:
+    above, below = away[max(0, row - _SIDE_ROWS) : row], away[row + 1 : row + 1 + _SIDE_ROWS]
+    if not above.size or not below.size:
+        return False
+    low, high = sorted((float(np.median(above)), float(np.median(below))))
+    return high > _SIDE_RATIO * low + _SIDE_LEVELS
 
 
 def band_strength(images: Sequence[Image]) -> float:
@@ -117,16 +148,16 @@ def band_strength(images: Sequence[Image]) -> float:
     level = float(rows.mean())
     if level <= DARKEST:
         return 0.0
-    rows = rows - rows.mean(axis=1, keepdims=True)  # the automatic exposure moves whole pictures
+    # the automatic exposure moves whole pictures
+    rows = rows - np.median(rows, axis=1, keepdims=True)
     moves = rows - rows.mean(axis=0)
     # the median over rows: something that moves at one height is no band
     return float(100 * np.sqrt(np.median(moves**2)) / level)
 
 
-def _row_steps(image: Image) -> NDArray[np.float32]:
+def _row_steps(grey: Image) -> NDArray[np.float32]:
     import cv2
 
-    grey = _grey(image)
     steps = cv2.reduce(cv2.absdiff(grey[1:], grey[:-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
     return np.asarray(steps, np.float32).ravel()
 

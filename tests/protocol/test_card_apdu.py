@@ -92,6 +92,23 @@ def test_more_data_are_fetched_and_a_wrong_length_is_mended_once() -> None:
     assert sent == ["00B0000004", "00B0000002"]
 
 
+@pytest.mark.parametrize(
+    ("command", "mended"),
+    [
+        ("00CB3FFF055C035FC10500", "00CB3FFF055C035FC10542"),  # data and an expected length
+        ("00CB3FFF055C035FC105", None),  # data alone: there is no length to mend
+        ("00CB3FFF", None),
+    ],
+)
+def test_a_wrong_length_is_mended_where_the_command_has_one(
+    command: str, mended: str | None
+) -> None:
+    channel, sent = scripted("6C42", "AA9000")
+    response = channel.send(bytes.fromhex(command))
+    assert sent == [command] + ([mended] if mended else [])
+    assert response.status == (0x9000 if mended else 0x6C42)
+
+
 def test_a_card_that_never_stops_announcing_is_unreadable() -> None:
     with pytest.raises(CardUnreadable):
         channel_to(lambda _: b"\x00\x61\xff").send(bytes.fromhex("00CA000000"))
