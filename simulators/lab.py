@@ -57,6 +57,9 @@ class Lab:
     While it runs, `sbi`, `module` and `camera` are the devices, so that a scenario can let them
     fail, and `remarks` says what could not be simulated as it should.
 
+    `serials` begins the serial numbers of its SBI devices, by which drivers search every port for
+    them: two desks in one process need different ones.
+
     Entering raises `LabBusy` when another lab runs in `folder`, and `OSError` when the folder
     cannot be used.
     """
@@ -66,10 +69,17 @@ class Lab:
     camera: StreamCamera
 
     def __init__(
-        self, folder: Path, seed: int, fingers: Path | None = None, *, pcsc: bool = True
+        self,
+        folder: Path,
+        seed: int,
+        fingers: Path | None = None,
+        *,
+        pcsc: bool = True,
+        serials: str = "SIM",
     ) -> None:
         self.folder = folder.resolve()
         self._pcsc = pcsc
+        self._serials = serials
         self._seed = seed
         self._finger_folder = "" if fingers is None else str(fingers.resolve())
         self._fingers = FingerFiles(fingers) if fingers is not None else None
@@ -136,7 +146,7 @@ class Lab:
             self._coming.join()
 
     def _start_devices(self, stack: ExitStack) -> dict[str, dict[str, Any]]:
-        sbi = self.sbi = stack.enter_context(SbiServer(self.scene))
+        sbi = self.sbi = stack.enter_context(SbiServer(self.scene, serials=self._serials))
         roots = [str(path) for path in sbi.pki.write(self.folder / "pki" / "devices")]
         module = self.module = stack.enter_context(
             R30xModule(self.scene, link=self.folder / "verifier.tty")

@@ -29,11 +29,12 @@ TOO_MUCH_LIGHT: Final = 0.5
 CLIPPED: Final = 0.999
 """From this share on a picture cannot show whether its sensor lives (own)."""
 
-_SEAM_LEVELS = 6.0
+_SEAM_LEVELS = 2.5
 _SEAM_RATIO = 1.5
-_SIDE_ROWS = 12
-_SIDE_RATIO = 3.0
-_SIDE_LEVELS = 2.0
+_NEIGHBOURS = 4
+_SIDE_ROWS = 24
+_SIDE_RATIO = 2.0
+_SIDE_LEVELS = 1.0
 _EDGE_SHARE = 8
 _LEAST_BURST = 3
 
@@ -116,20 +117,22 @@ def _strangeness(greys: Sequence[Image]) -> Callable[[int], NDArray[np.float32]]
     import cv2
 
     def of(place: int) -> NDArray[np.float32]:
-        first = min(max(0, place - 2), len(greys) - _LEAST_BURST)
-        others = [k for k in range(first, min(first + 5, len(greys))) if k != place]
+        first = max(0, min(place - _NEIGHBOURS // 2, len(greys) - 1 - _NEIGHBOURS))
+        others = [k for k in range(first, min(first + _NEIGHBOURS + 1, len(greys))) if k != place]
         rows = [
             cv2.reduce(cv2.absdiff(greys[place], greys[k]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
             for k in others
         ]
-        return np.asarray(np.median(np.stack(rows), axis=0), np.float32).ravel()
+        # the second most alike: some of the neighbours may be torn themselves, one at the same row
+        return np.asarray(np.sort(np.stack(rows), axis=0)[1], np.float32).ravel()
 
     return of
 
 
 def _sides_differ(away: NDArray[np.float32], row: int) -> bool:
-    above, below = away[max(0, row - _SIDE_ROWS) : row], away[row + 1 : row + 1 + _SIDE_ROWS]
-    if not above.size or not below.size:
+    first = max(0, row + 1 - _SIDE_ROWS)
+    above, below = away[first : row + 1], away[row + 1 : row + 1 + _SIDE_ROWS]
+    if min(above.size, below.size) < _SIDE_ROWS // 2:
         return False
     low, high = sorted((float(np.median(above)), float(np.median(below))))
     return high > _SIDE_RATIO * low + _SIDE_LEVELS

@@ -76,5 +76,6 @@ def parse_card_text(data: bytes) -> CardBiodata:
 
 def _printable(text: str) -> str:
     # Unicode categories C*: controls, direction marks, surrogates, private and unassigned ones, all
-    # of which could disturb a terminal or hide text on it
-    return "".join(c for c in text if not unicodedata.category(c).startswith("C")).strip()
+    # of which could disturb a terminal or hide text on it; Z*: separators, of which some end a line
+    shown = (" " if unicodedata.category(c)[0] == "Z" else c for c in text)
+    return "".join(c for c in shown if unicodedata.category(c)[0] != "C").strip()

@@ -108,9 +108,11 @@ def test_biodata_have_names_and_print_nothing() -> None:
 def test_commas_inside_quotes_stay_and_controls_go() -> None:
     fields = ["x"] * 21
     fields[1], fields[13] = "JL UJI, NO 1", "A\x1b[31mN\u202eDI\x00 "
+    fields[12] = "GURU\u2028BESAR\u00a0SD"
     biodata = parse_card_text(",".join(f'"{text}"' for text in fields).encode() + b"\x00\x00")
     assert biodata["address"] == "JL UJI, NO 1"
     assert biodata["name"] == "A[31mNDI"
+    assert biodata["occupation"] == "GURU BESAR SD"
 
 
 @settings(deadline=None)

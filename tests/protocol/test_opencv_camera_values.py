@@ -16,8 +16,7 @@ from drivers.camera.environment import ENVIRONMENT
 from drivers.camera.inspection import sharpness
 from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg
 from drivers.camera.opencv import OpenCvCamera
-from drivers.camera.settings import OpenCvSettings
-from drivers.camera.source import _v4l_properties
+from drivers.camera.settings import OpenCvIrisSettings, OpenCvSettings
 from drivers.errors import ConnectFailed
 from tests.protocol.camera_scenes import pattern
 
@@ -30,7 +29,8 @@ class TestSettings:
         [
             ("0", "by-id"),
             ("/dev/video0", "by-id"),
-            ("rtsp://127.0.0.1/a", "source must be"),
+            ("rtp://127.0.0.1/a", "source must be"),
+            ("rtsp://", "source must be"),
             ("http://", "source must be"),
             ("http://127.0.0.1:99999/a", "Port out of range"),
             ("", "source must be"),
@@ -62,32 +62,32 @@ class TestSettings:
         with pytest.raises(ConnectFailed, match="not plugged in"):
             await device.connect()
 
-    def test_v4l_values_follow_the_automatics_that_they_replace(self) -> None:
-        settings = OpenCvSettings(
-            source=BY_ID, width=1280, height=720, fps=25, exposure_100us=100, focus=30
-        )
-        names = [name for name, _ in _v4l_properties(settings)]
-        assert names == [
-            *("FOURCC", "FRAME_WIDTH", "FRAME_HEIGHT", "FPS", "BUFFERSIZE"),
-            *("AUTO_EXPOSURE", "AUTOFOCUS", "EXPOSURE", "FOCUS", "CONVERT_RGB"),
-        ]
+    def test_network_stream_has_no_controls(self) -> None:
+        with pytest.raises(ValidationError, match="set them in the camera: gain, zoom"):
+            OpenCvSettings(source="http://127.0.0.1/a", serial="1", gain=3, controls={"zoom": 100})
 
-    def test_v4l_property_codes_exist(self) -> None:
-        import cv2
+    def test_rtsp_is_an_address(self) -> None:
+        settings = OpenCvSettings(source="rtsp://127.0.0.1:8554/face", serial="1")
+        assert settings.is_network
 
-        everything = OpenCvSettings(
-            source=BY_ID,
-            width=640,
-            height=480,
-            fps=30,
-            exposure_100us=100,
-            gain=1,
-            focus=1,
-            white_balance_k=5000,
-        )
-        properties = dict(_v4l_properties(everything))
-        assert all(hasattr(cv2, f"CAP_PROP_{name}") for name in properties)
-        assert properties["FOURCC"] == cv2.VideoWriter.fourcc(*"MJPG")
+    @pytest.mark.parametrize("exposure", [100, 200, 300])
+    def test_exposure_that_suits_the_lamps_is_not_remarked(self, exposure: int) -> None:
+        assert not OpenCvSettings(source=BY_ID, exposure_100us=exposure).remarks
+
+    @pytest.mark.parametrize("exposure", [0, 50, 150])
+    def test_exposure_that_bands_is_remarked(self, exposure: int) -> None:
+        (remark,) = OpenCvSettings(source=BY_ID, exposure_100us=exposure).remarks
+        assert f"{exposure / 10:g} ms" in remark
+        assert "multiple of 10 ms" in remark
+
+    def test_odd_width_cannot_be_halved(self) -> None:
+        with pytest.raises(ValidationError, match="even width"):
+            OpenCvIrisSettings(source=BY_ID, width=641, height=480)
+        assert OpenCvIrisSettings(source=BY_ID, width=641, height=480, eyes="one").width == 641
+
+    def test_wrong_number_of_eyes_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="eyes"):
+            OpenCvIrisSettings.model_validate({"source": BY_ID, "eyes": "three"})
 
     def test_environment_is_set_and_cv2_not_imported(self) -> None:
         script = (
@@ -103,7 +103,10 @@ class TestSettings:
             text=True,
             check=True,
         )
-        assert answer.stdout.split() == ["fflags;nobuffer", "DEBUG"]
+        assert answer.stdout.split() == [
+            "fflags;nobuffer|fpsprobesize;0|rtsp_transport;tcp",
+            "DEBUG",
+        ]
 
 
 class TestJpeg:
@@ -139,6 +142,17 @@ class TestJpeg:
     )
     def test_whole_begins_and_ends_right(self, data: bytes, is_whole: bool) -> None:
         assert is_whole_jpeg(data) is is_whole
+
+    def test_size_stands_in_the_frame_header(self) -> None:
+        import cv2
+
+        _, encoded = cv2.imencode(".jpg", pattern(64, 48))
+        assert jpeg_size(encoded.tobytes()) == (64, 48)
+
+    @given(st.binary(max_size=300))
+    def test_any_header_has_a_size_or_none(self, body: bytes) -> None:
+        size = jpeg_size(b"\xff\xd8" + body)
+        assert size is None or min(size) > 0
 
     def test_junk_between_the_marks_is_no_picture(self) -> None:
         assert decode_jpeg(b"\xff\xd8 no picture \xff\xd9") is None

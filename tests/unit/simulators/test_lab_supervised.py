@@ -44,7 +44,7 @@ def no_thread_survives() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), 7, pcsc=False) as desk:
+    with Lab(tmp_path_factory.mktemp("lab"), 7, pcsc=False, serials="SUPERVISED") as desk:
         yield desk
 
 
@@ -103,8 +103,9 @@ async def test_unplugged_device_is_missed_at_once_and_used_again_soon(
     assert lost.what is Happening.LOST
     assert time.monotonic() - started < UNPLUG_NOTICED_S + SLACK_S
     assert lost.code in (*injector.notes[unplug].codes, "DEV-103")
-    while not watched.supervisor.status()[role].health.refusals:  # noqa: ASYNC110  # short
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        while not watched.supervisor.status()[role].health.refusals:  # noqa: ASYNC110  # short
+            await asyncio.sleep(0.01)
     code = watched.supervisor.status()[role].code
     assert code in (*injector.notes[unplug].codes, "DEV-102", FOREIGN_SERVICE)
     injector.clear(unplug)
