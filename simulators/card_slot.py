@@ -149,11 +149,11 @@ class CardSlot(ABC):
             self._closed = True
             self._card = None
             hand = self._hand
+            self._card_moved()
             self._changed.notify_all()
         if hand is not None:
             hand.cancel()
             hand.join()
-        self._card_moved()
 
     def _follow(self) -> None:
         """Begin to follow the scene; the subclass calls this when its link is ready."""
@@ -197,7 +197,8 @@ class CardSlot(ABC):
             if self._closed or card is self._card:
                 return
             self._lay(card)
-        self._card_moved()
+            # before the lock is given up: a link that the new card makes must not be ended
+            self._card_moved()
 
     def _lay(self, card: SimulatedCard | None) -> None:
         """Exchange the card; the lock is held."""
@@ -220,7 +221,7 @@ class CardSlot(ABC):
 
     @abstractmethod
     def _card_moved(self) -> None:
-        """Make the link show that another card, or none, lies there; any thread, no lock held."""
+        """Make the link show that another card, or none, lies there; the lock is held."""
 
     def _atr_of(self, card: SimulatedCard) -> bytes:
         if self._slot is Slot.ACCESS_MODULE:

@@ -10,6 +10,7 @@ machine. Where it is not installed, or not wanted, the card uses the loopback li
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import threading
 import time
@@ -57,9 +58,6 @@ class Lab:
     While it runs, `sbi`, `module` and `camera` are the devices, so that a scenario can let them
     fail, and `remarks` says what could not be simulated as it should.
 
-    `serials` begins the serial numbers of its SBI devices, by which drivers search every port for
-    them: two desks in one process need different ones.
-
     Entering raises `LabBusy` when another lab runs in `folder`, and `OSError` when the folder
     cannot be used.
     """
@@ -75,11 +73,9 @@ class Lab:
         fingers: Path | None = None,
         *,
         pcsc: bool = True,
-        serials: str = "SIM",
     ) -> None:
         self.folder = folder.resolve()
         self._pcsc = pcsc
-        self._serials = serials
         self._seed = seed
         self._finger_folder = "" if fingers is None else str(fingers.resolve())
         self._fingers = FingerFiles(fingers) if fingers is not None else None
@@ -146,7 +142,9 @@ class Lab:
             self._coming.join()
 
     def _start_devices(self, stack: ExitStack) -> dict[str, dict[str, Any]]:
-        sbi = self.sbi = stack.enter_context(SbiServer(self.scene, serials=self._serials))
+        sbi = self.sbi = stack.enter_context(
+            SbiServer(self.scene, serials=_serials_of(self.folder))
+        )
         roots = [str(path) for path in sbi.pki.write(self.folder / "pki" / "devices")]
         module = self.module = stack.enter_context(
             R30xModule(self.scene, link=self.folder / "verifier.tty")
@@ -213,6 +211,11 @@ class Lab:
             return
         self._coming = threading.Thread(target=self.person(number).prepare, name="next-resident")
         self._coming.start()
+
+
+def _serials_of(folder: Path) -> str:
+    """Name the devices of a desk: the same at every start, others than those of another desk."""
+    return f"SIM-{hashlib.sha256(bytes(folder)).hexdigest()[:6].upper()}"
 
 
 @contextmanager

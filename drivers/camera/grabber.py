@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from drivers.api import LatestFrame
 from drivers.camera.freshness import Memory
@@ -42,8 +42,9 @@ STALL_SHARE: Final = 0.9
 class FrameGrabber:
     """Keeps the newest frame of one camera; nothing is ever queued.
 
-    Pictures are decoded only while a preview runs or somebody waits inside `wanting`. `memory` is
-    what the camera sent before, also over an earlier connection.
+    Pictures are decoded only while a preview runs or somebody waits inside `wanting`; otherwise
+    they are compared with those before and dropped. `memory` is what the camera sent before, also
+    over an earlier connection.
     """
 
     def __init__(
@@ -212,6 +213,7 @@ class FrameGrabber:
     def _read_until_failure(self, capture: cv2.VideoCapture, settle_frames: int) -> bool:
         had_a_frame = False
         renewed_at = self._began_at
+        raw: Any = None
         garbled = self._counters.garbled
         while not self._stop.is_set():
             if not capture.grab():
@@ -219,13 +221,15 @@ class FrameGrabber:
                 self._fall_at_the_end(waited, had_a_frame)
                 break
             grabbed_at = self._clock.monotonic()
-            is_there, raw = capture.retrieve()
+            self._counters.missing += self._pace.arrived(grabbed_at)
+            # into the array of the last one: a fresh one each time costs more than the copying
+            is_there, raw = capture.retrieve(raw)
             if not is_there or raw is None:
                 self._fall(Link.SILENT, "a frame could not be read")
                 break
             if settle_frames > 0:
                 settle_frames -= 1
-            elif self._take(self._unpack(raw), grabbed_at):  # type: ignore[arg-type]  # 8 or 16 bits
+            elif self._take(self._unpack(raw), grabbed_at):
                 had_a_frame = True
                 renewed_at, garbled = grabbed_at, self._counters.garbled
             elif grabbed_at - renewed_at > STALLED_AFTER_S:
@@ -238,7 +242,6 @@ class FrameGrabber:
         if picture is None:
             self._counters.garbled += 1
             return False
-        self._counters.missing += self._pace.arrived(grabbed_at)
         if self._memory.knows(picture):
             self._counters.repeated += 1
             return False

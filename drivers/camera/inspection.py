@@ -95,9 +95,10 @@ def torn(images: Sequence[Image]) -> list[bool]:
     """Say which pictures of one burst have a seam where two pictures were put together.
 
     A seam is a row with a larger step to the next row than in the other pictures and than a few
-    rows above and below it, and with the picture on one of its sides unlike the others. A trembling
-    camera or a nodding head has only one of the two. Needs three pictures of one size; with fewer,
-    none is called torn. A seam within a plain background cannot be seen, and does no harm.
+    rows above and below it, and with one of its sides unlike the other pictures. A trembling camera
+    or a nodding head has only one of the two; a sheet of paper that is held up has both. Needs
+    three pictures of one size; with fewer, none is called torn. A seam within a plain background
+    cannot be seen, and does no harm.
     """
     if len(images) < _LEAST_BURST:
         return [False] * len(images)

@@ -41,7 +41,10 @@ class JpegPicture:
 
 
 class GreyPicture:
-    """Grey pixels as the camera sent them; there are no compressed bytes to be kept."""
+    """Grey pixels as the camera sent them; there are no compressed bytes to be kept.
+
+    `pixels` may be overwritten by the next picture: what is kept is what `decode` returned.
+    """
 
     original: bytes | None = None
 
@@ -52,7 +55,7 @@ class GreyPicture:
 
     def decode(self) -> Image:
         """Return (height, width) uint8."""
-        return read_only(self._pixels)
+        return read_only(self._pixels.copy())
 
 
 def jpeg_picture(raw: Raw) -> JpegPicture | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 
 import pytest
 
@@ -73,7 +74,7 @@ async def look(device: Device) -> object:
 class CameraRig:
     """One of the two camera drivers on a small and quick simulated camera."""
 
-    faults = tuple(CAMERA_FAULTS)
+    faults: Sequence[StrEnum] = tuple(CAMERA_FAULTS)
     operations: Mapping[str, Operation] = {
         "capture": capture,
         "preview": preview,

@@ -87,9 +87,9 @@ def recorded(version: Version) -> Recorded:
             PORT, BioType.FINGER, call(), FlightRecorder(CLOCK), (version,)
         )
         identity = talker(found, trust).identify(call())
-    target = slap_target(Slap.RIGHT_FOUR)
+    target, now = slap_target(Slap.RIGHT_FOUR), datetime.now(UTC)
     order = CaptureOrder(
-        version, identity.key, target, "Developer", "transaction", "", 40, 1000, NOW, {}
+        version, identity.key, target, "Developer", "transaction", "", 40, 1000, now, {}
     )
     answer = service.capture(order.request())
     return Recorded(
@@ -98,7 +98,7 @@ def recorded(version: Version) -> Recorded:
         json.dumps(described).encode(),
         json.dumps(answer).encode(),
         found,
-        Expectation("slap", identity, trust, order, NOW),
+        Expectation("slap", identity, trust, order, now),
     )
 
 
@@ -163,7 +163,7 @@ def test_signed_nonsense(version: Version) -> None:
     told = recorded(version)
     trust = CredulousTrust(told.expected.trust.device, told.expected.trust.chip)
     order, identity = told.expected.order, told.expected.identity
-    credulous = Expectation("slap", identity, trust, order, NOW)
+    credulous = Expectation("slap", identity, trust, order, told.expected.now)
     items: list[dict[str, Any]] = json.loads(told.captured)["biometrics"]
     payloads = [decode_base64(item["data"].split(".")[1]) for item in items]
 

@@ -362,6 +362,7 @@ class TestLooks:
 
     async def test_missing_pictures_are_counted(self, camera: StreamCamera) -> None:
         async with face_driver(camera) as device:
+            await device.start_preview(FaceRequest())
             await until(lambda: grabber(device).counters.frames > 20, 2.0)
             camera.faults.inject("dropped")
             before = grabber(device).counters.missing

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from drivers.camera.environment import ENVIRONMENT
 from drivers.camera.inspection import sharpness
-from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg
+from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg, jpeg_size
 from drivers.camera.opencv import OpenCvCamera
 from drivers.camera.settings import OpenCvIrisSettings, OpenCvSettings
 from drivers.errors import ConnectFailed
@@ -83,7 +83,8 @@ class TestSettings:
     def test_odd_width_cannot_be_halved(self) -> None:
         with pytest.raises(ValidationError, match="even width"):
             OpenCvIrisSettings(source=BY_ID, width=641, height=480)
-        assert OpenCvIrisSettings(source=BY_ID, width=641, height=480, eyes="one").width == 641
+        single = {"source": BY_ID, "width": 641, "height": 480, "eyes": "one"}
+        assert OpenCvIrisSettings.model_validate(single).width == 641
 
     def test_wrong_number_of_eyes_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="eyes"):

@@ -1,4 +1,4 @@
-"""The OpenCV iris camera over a lossless stream: bit exact, each eye its sharpest, nothing scaled."""
+"""The OpenCV iris camera over a lossless stream: bit exact, each eye its sharpest, unscaled."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ async def test_record_is_lossless(camera: StreamCamera) -> None:
         assert sample.record.codec == "PNG"
         assert sample.record.data == sample.record.image_bytes
         data = np.frombuffer(sample.record.data, np.uint8)
-        assert np.array_equal(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), sample.image)
+        decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        assert decoded is not None
+        assert np.array_equal(decoded, sample.image)
 
 
 async def test_each_eye_takes_its_own_sharpest_picture() -> None:
