@@ -131,11 +131,11 @@ class Feed:
         waiting: deque[tuple[float, tuple[int, int], bytes]] = deque()
         while not self._stop.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._viewers > 0 or self._stop.is_set(), _POLL_S)
-                has_viewers = self._viewers > 0
-            if not has_viewers or self._stop.is_set():
-                waiting.clear()
-                continue
+                if self._viewers == 0:
+                    waiting.clear()
+                self._changed.wait_for(lambda: self._viewers > 0 or self._stop.is_set())
+            if self._stop.is_set():
+                return
             taken_at = time.monotonic()
             delay = LATE_S if CameraFault.LATE in self._faults else 0.0
             try:

@@ -46,7 +46,7 @@ OPENING_PATIENCE_S: Final = 0.7
 
 _POLL_S = 0.05
 _GLANCE_S = 0.01
-_SILENCE_S: Final = 4.0
+_SILENCE_S: Final = 2.5
 """A camera that is there and silent gets a second opening: some wake up slowly."""
 _JOIN_S = 1.9  # the longest opening with its probe takes 1.75 s; `close` waits 2 s
 
