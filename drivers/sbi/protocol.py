@@ -127,7 +127,7 @@ def face_target(
     fingers: frozenset[Finger] = frozenset(), eyes: frozenset[Eye] = frozenset()
 ) -> Target:
     """Translate a portrait, or an exception photo that shows what is missing."""
-    exceptions = (*sorted(fingers), *sorted(eyes, reverse=True))
+    exceptions: tuple[Position, ...] = (*sorted(fingers), *sorted(eyes, reverse=True))
     return Target(BioType.FACE, FACE_SUB_ID, (None,), exceptions)
 
 

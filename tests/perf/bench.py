@@ -32,6 +32,7 @@ from simulators.people.person import Person  # noqa: E402
 from simulators.scene import Scene  # noqa: E402
 from tests.perf.device_rows import (  # noqa: E402
     Limit,
+    cameras,
     card_commands,
     devices_on_a_desk,
     four_fingers_verified,
@@ -237,6 +238,7 @@ def seal_and_store() -> Iterator[Row]:
 def device_rows() -> Iterator[Limit]:
     """Everything about devices; see `tests.perf.device_rows`."""
     yield from devices_on_a_desk()
+    yield from cameras()
     yield from serial_images()
     yield four_fingers_verified()
     yield card_commands()

@@ -185,6 +185,26 @@ def _pyfingerprint_s(port: str, baud: int) -> float:
         return time.monotonic() - started
 
 
+def cameras() -> list[Limit]:
+    """Age of a frame beyond the sender's stamp and the cost of an open camera, simulator apart."""
+    from tests.perf.camera_timing import measure_camera
+
+    rows = []
+    for kind in ("face", "rtsp", "iris"):
+        timing = measure_camera(kind)
+        rows += [
+            Limit(
+                f"{kind} camera at {timing.fps:.0f} fps, frame age p95",
+                f"{timing.age_p95_ms:.1f} ms",
+                "15 ms",
+            ),
+            Limit(
+                f"{kind} camera open and idle", f"{timing.idle_cpu_percent:.1f} % of a core", "-"
+            ),
+        ]
+    return rows
+
+
 def four_fingers_verified() -> Limit:
     """From the last received byte to four verified and decoded samples."""
     from station.biometrics.codecs import decode
