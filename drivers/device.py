@@ -148,9 +148,12 @@ class Device(ABC):
             async with self._closing:  # a running close must not take a new connection with it
                 pass
             if self._state is State.CLOSED:
-                self._thread = DeviceThread(self.name)
+                thread = self._thread = DeviceThread(self.name)
                 await self._run(
-                    self._connect_and_check, timeout, during=State.CONNECTING, failed=State.CLOSED
+                    lambda call: self._connect_and_check(call, thread),
+                    timeout,
+                    during=State.CONNECTING,
+                    failed=State.CLOSED,
                 )
             return self.info
 
@@ -236,14 +239,15 @@ class Device(ABC):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _connect_and_check(self, call: Call) -> DeviceInfo:
+    def _connect_and_check(self, call: Call, thread: DeviceThread) -> DeviceInfo:
         info = self._do_connect(call)
         try:
             call.check()
             if self._expect_serial and info.serial != self._expect_serial:
                 raise ConnectFailed(self.name, "another device than the one that was set up")
         except DeviceError:
-            self._do_close()
+            if self._thread is thread:  # otherwise what is open now belongs to the next connection
+                self._do_close()
             raise
         self._info = info  # before READY is announced: a listener may ask who answered
         return info

@@ -18,6 +18,7 @@ CHECK_EVERY_S = 0.5
 CHECK_AGAIN_S = 0.25
 """After a look that failed without settling the matter."""
 CHECK_TIMEOUT_S = 1.0
+CANCEL_AGAIN_S = 0.1
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 1.0
 JITTER = (0.8, 1.2)
@@ -151,9 +152,9 @@ class Watchdog:
         return self._result(running)
 
     async def _anew(self, before: asyncio.Task[Outcome] | None, timeout: float) -> DeviceInfo:
-        if before is not None:
-            self.device.cancel()
-            await asyncio.wait({before})
+        while before is not None and not before.done():
+            self.device.cancel()  # again: it may be between closing and connecting
+            await asyncio.wait({before}, timeout=CANCEL_AGAIN_S)
         return await self.device.reset(timeout)
 
     def _reset_done(self, _task: asyncio.Task[Outcome]) -> None:

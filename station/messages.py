@@ -33,6 +33,13 @@ _CARD = {
         N_("The signature of this card is not valid"),
         N_("Compare with the family card; call the supervisor"),
     ),
+    "CARD-104": Text(
+        N_("This is a test card of the simulation"), N_("Ask for the resident's own card")
+    ),
+    "CARD-105": Text(
+        N_("Nobody vouches for the data of this card"),
+        N_("Compare every field with the family card"),
+    ),
     "CARD-102": Text(N_("The card gives its data only to a reader with a SAM"), N_("Type the NIK")),
 }
 

@@ -104,10 +104,15 @@ class DeskLine:
         self._supervisor.accept(role)
 
     async def reset(self, device: Device, timeout: float = 10.0) -> None:
-        """Close `device` and connect it anew; raises what `connect` raises."""
+        """Close `device` and connect it anew; raises what `ensure` raises.
+
+        Whoever presses the key while another device is shown in its place accepts that one.
+        """
         role = self._role_of(device)
+        if self._supervisor.status()[role].is_other_device:
+            self._supervisor.accept(role)
         await self._supervisor.reset(role, timeout)
-        self._supervisor.accept(role)
+        await self.ensure(device, timeout)
 
     def problem_of(self, device: Device) -> Problem | None:
         """What keeps `device` from being used; None when nothing does."""

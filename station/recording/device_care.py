@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from abc import abstractmethod
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from drivers.device import Device
-from drivers.errors import DeviceError, Disconnected, Untrusted
+from drivers.errors import Cancelled, DeviceError, Disconnected, Untrusted
 from drivers.values import State
 from station.errors import IllegalTransition, StationError
 from station.recording import capture as capturing
@@ -22,6 +23,7 @@ from station.recording.progress import Entry
 from station.recording.session import SessionEvent, SessionState
 from station.recording.view import Problem
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 GONE = (State.LOST, State.CLOSED)
@@ -31,6 +33,7 @@ class DeviceCare(SessionKeeper):
     """Brings the device of a step up, and follows what the supervisor reports."""
 
     _following: asyncio.Task[None] | None = None
+    _waiting: asyncio.Task[Any] | None = None
 
     @command
     async def connect_devices(self) -> None:
@@ -50,7 +53,7 @@ class DeviceCare(SessionKeeper):
         self._need(SessionState.SUSPENDED)
         device = self._line.devices.of(self._current_step())
         try:
-            await self._line.accept(device)
+            await self._interruptible(self._line.accept(device), device)
         except DeviceError as error:
             return self._refuse(Problem(error.code, error.detail))
         return await self._device_back(device)
@@ -63,6 +66,7 @@ class DeviceCare(SessionKeeper):
         """
         self.interrupt()
         async with self.commands:
+            self._interrupted = False
             if self._session.state not in (SessionState.CAPTURING, SessionState.SUSPENDED):
                 raise IllegalTransition(f"session {self._session.state} uses no device")
             device = self._line.devices.of(self._current_step())
@@ -70,7 +74,7 @@ class DeviceCare(SessionKeeper):
                 return False
             self._problem = None
             try:
-                await self._line.reset(device)
+                await self._interruptible(self._line.reset(device), device)
             except DeviceError as error:
                 await self._device_gone(error, device)
                 return False
@@ -78,9 +82,34 @@ class DeviceCare(SessionKeeper):
                 return await self._device_back(device)
             return await self._take_up_step()
 
-    @abstractmethod
     def interrupt(self) -> None:
-        """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
+        """End the waiting of the command under way, for a hand, an eye or a device.
+
+        No attempt is used up.
+        """
+        self._interrupted = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _interruptible(self, work: Coroutine[Any, Any, R], device: Device) -> R:
+        """Wait for `work` as a task of its own, which `interrupt` can end at any moment.
+
+        Raises:
+            Cancelled: it was interrupted, or had been before it began.
+        """
+        if self._interrupted:
+            work.close()
+            raise Cancelled(device.name)
+        waiting: asyncio.Task[R] = asyncio.create_task(work)
+        self._waiting = waiting
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if not self._interrupted:
+                raise  # somebody gave up waiting for the command, not for the device
+            raise Cancelled(device.name) from None
+        finally:
+            self._waiting = None
 
     # ---------------------------------------------------------------- what the supervisor reports
 
@@ -98,6 +127,7 @@ class DeviceCare(SessionKeeper):
         while True:
             device = await self._line.next_change()
             async with self.commands:
+                self._interrupted = False
                 try:
                     await self._device_changed(device)
                 except DeviceError as error:
@@ -149,11 +179,23 @@ class DeviceCare(SessionKeeper):
         device = self._line.devices.of(step)
         await self._work.stop_previews(except_for=device)
         try:
-            await self._line.ensure(device)
+            await self._interruptible(self._line.ensure(device), device)
         except DeviceError as error:
             return self._refuse(Problem(error.code, error.detail))
         self._advance(CaptureEvent.PREPARED)
         await self._start_preview()
+        return True
+
+    async def _has_its_device(self) -> bool:
+        """Make sure that the right device answers before anything of it is used."""
+        device = self._line.devices.of(self._current_step())
+        try:
+            await self._interruptible(self._line.ensure(device), device)
+        except Cancelled as error:
+            return self._refuse(Problem(error.code))
+        except DeviceError as error:
+            await self._device_gone(error, device)
+            return False
         return True
 
     async def _start_preview(self) -> None:

@@ -24,6 +24,10 @@ NO_ACCESS = "CARD-102"
 """The reader has no access module, or the card none of our applications."""
 BAD_SIGNATURE = "CARD-103"
 """Somebody signed the content of the card, and the signature does not hold."""
+TEST_CARD = "CARD-104"
+"""A card of the simulation, on a desk that is none."""
+NO_SIGNATURE = "CARD-105"
+"""Nobody vouches for the content of the card: it is unsigned, or that cannot be checked here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class CardIdentification:
     reason: str = ""
     code: str = ""
     facts: Json = field(default_factory=dict)
+    is_test_card: bool = False
 
 
 async def read_card(reader: CardReader) -> CardIdentification:
@@ -60,12 +65,16 @@ async def read_card(reader: CardReader) -> CardIdentification:
     }
     if reading.access_problem:
         facts["access_problem"] = reading.access_problem
+    is_test = reading.simulated
     if reading.biodata is None:
         code = reading.access_problem or NO_ACCESS
-        return CardIdentification(None, reading.biodata_absent_because, code, facts)
+        return CardIdentification(None, reading.biodata_absent_because, code, facts, is_test)
     values = dict(reading.biodata) | {"full_name": reading.biodata["name"]}
-    warning = BAD_SIGNATURE if reading.signature is SignatureCheck.INVALID else ""
-    return CardIdentification(Biodata.of("card", values), code=warning, facts=facts)
+    warning = {SignatureCheck.VALID: "", SignatureCheck.INVALID: BAD_SIGNATURE}.get(
+        reading.signature, NO_SIGNATURE
+    )
+    biodata = Biodata.of("card", values)
+    return CardIdentification(biodata, code=warning, facts=facts, is_test_card=is_test)
 
 
 def finger_of(progress: Progress, finger: Finger) -> KeptSample | None:

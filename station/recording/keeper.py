@@ -52,6 +52,7 @@ def command(
 
     async def alone(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         async with self.commands:
+            self._interrupted = False
             return await work(self, *args, **kwargs)
 
     return update_wrapper(alone, work)
@@ -59,6 +60,9 @@ def command(
 
 class SessionKeeper(ABC):
     """One session at a time, and everything that is true of it."""
+
+    _interrupted = False
+    """Somebody asked the command under way to stop waiting for its device."""
 
     def __init__(
         self,

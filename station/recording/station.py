@@ -11,8 +11,7 @@ import asyncio
 import logging
 import re
 
-from drivers.errors import Cancelled, DeviceError
-from drivers.values import Capture
+from drivers.errors import DeviceError
 from station.domain.biodata import Biodata
 from station.domain.nik import check_nik
 from station.domain.plan import Step
@@ -27,7 +26,7 @@ from station.recording import keeping, policy, progress, session
 from station.recording.attempt import AcceptedStep, Json, iso_time
 from station.recording.capture import CaptureEvent, CaptureState
 from station.recording.device_care import DeviceCare
-from station.recording.identity import read_card
+from station.recording.identity import TEST_CARD, read_card
 from station.recording.keeper import command
 from station.recording.policy import Option, Verdict
 from station.recording.progress import Entry, Progress
@@ -46,9 +45,6 @@ REASON = re.compile(r"[a-z][a-z-]{0,39}")
 
 class RecordingStation(DeviceCare):
     """One desk. `open` first; then `start`, `identify_*`, `capture` ... `seal`; `close` last."""
-
-    _acquiring: asyncio.Future[Capture] | None = None
-    _interrupted = False
 
     # ---------------------------------------------------------------- life of the desk
 
@@ -134,6 +130,8 @@ class RecordingStation(DeviceCare):
             reading = await read_card(reader)
         except DeviceError as error:
             return self._refuse(Problem(error.code, error.detail))
+        if reading.is_test_card and not self._identity.simulated:
+            return self._refuse(Problem(TEST_CARD))
         if reading.biodata is None:
             return self._refuse(Problem(reading.code, reading.reason))
         identified = await self._identify(reading.biodata, reading.facts)
@@ -158,12 +156,18 @@ class RecordingStation(DeviceCare):
         if not self._work.can_verify(step, self._known()):
             self._refuse(Problem(NoReference.code))
             return
-        self._advance(CaptureEvent.TRIGGERED)
-        try:
-            taken = await self._acquire(step)
-        except DeviceError as error:
-            await self._device_failed(error, self._line.devices.of(step))
+        if not await self._has_its_device():
             return
+        self._advance(CaptureEvent.TRIGGERED)
+        device = self._line.devices.of(step)
+        try:
+            taken = await self._interruptible(self._work.acquire(step), device)
+        except DeviceError as error:
+            await self._device_failed(error, device)
+            return
+        except asyncio.CancelledError:  # whoever asked for the capture is gone; the step goes on
+            self._advance(CaptureEvent.NOT_CAPTURED)
+            raise
         self._advance(CaptureEvent.CAPTURED)
         before = self._attempts.count
         try:
@@ -177,12 +181,6 @@ class RecordingStation(DeviceCare):
             if self._capture is CaptureState.ASSESS:  # whatever went wrong: the step can go on
                 self._advance(CaptureEvent.NOT_JUDGED)
                 await self._start_preview()
-
-    def interrupt(self) -> None:
-        """Stop the capture that is waiting for a hand or an eye; no attempt is used up."""
-        if self._acquiring is not None:
-            self._interrupted = True
-            self._acquiring.cancel()
 
     @command
     async def decide(self, option: Option, reason: str = "") -> None:
@@ -247,19 +245,6 @@ class RecordingStation(DeviceCare):
                 self._changed()
 
     # ---------------------------------------------------------------- one step
-
-    async def _acquire(self, step: Step) -> Capture:
-        """Capture once, as a task of its own that `interrupt` can end at any moment."""
-        self._interrupted = False
-        acquiring = self._acquiring = asyncio.ensure_future(self._work.acquire(step))
-        try:
-            return await acquiring
-        except asyncio.CancelledError:
-            if not self._interrupted:
-                raise  # somebody gave up waiting for the command, not for the hand
-            raise Cancelled(self._line.devices.of(step).name) from None
-        finally:
-            self._acquiring = None
 
     async def _conclude(self, step: Step) -> None:
         match policy.judge(self._attempts.round, self._limits):

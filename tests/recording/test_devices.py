@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 
+from drivers.api import CardReader
+from drivers.card import identity
+from drivers.card.signature import SignatureCheck
 from simulators.lab import Lab
 from simulators.sbi_faults import SbiFault
 from station.compose import build_station
@@ -182,3 +186,31 @@ async def test_devices_can_be_connected_again_between_residents(
     finally:
         await desk.close()
         lab.module.start()
+
+
+async def test_a_test_card_identifies_nobody_on_a_real_desk(
+    station: RecordingStation, lab: Lab
+) -> None:
+    station._identity = dataclasses.replace(station._identity, simulated=False)
+    await station.start()
+    assert not await station.identify_from_card()
+    assert problem_code(station) == "CARD-104"
+    assert shown(station).session is SessionState.IDENTIFY
+
+
+async def test_a_card_that_nobody_vouches_for_identifies_with_a_warning(
+    station: RecordingStation, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for verdict, code in (("UNSIGNED", "CARD-105"), ("INVALID", "CARD-103"), ("VALID", "")):
+        read = identity.read_identity
+
+        async def judged(reader: CardReader, verdict: str = verdict) -> identity.CardReading:
+            reading = await read(reader)
+            return dataclasses.replace(reading, signature=SignatureCheck[verdict])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(identity, "read_identity", judged)
+            await station.start()
+            assert await station.identify_from_card()
+        assert problem_code(station) == code
+        await station.cancel("test")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from simulators.lab import Lab
 from station.domain.plan import Step
 from station.recording.capture import CaptureState
+from station.recording.policy import Option
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.recording.view import StationView
@@ -123,3 +124,86 @@ async def test_another_device_in_the_place_of_the_scanner_needs_a_yes(
         assert [name for name, _ in audit_of(station)].count("recording.device-back") == 1
     finally:
         injector.clear()
+
+
+async def test_a_capture_repeated_after_a_decision_does_not_use_another_device_unasked(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    injector = lab.injectors["scanner"]
+    injector.inject("black-picture")
+    try:
+        while shown(station).capture is not CaptureState.DECIDE:
+            await station.capture()
+    finally:
+        injector.clear()
+    injector.inject("other-device")
+    try:
+        await until(
+            station,
+            lambda view: any(
+                device.role == "scanner" and device.problem and device.problem.code == "DEV-105"
+                for device in view.devices
+            ),
+        )
+        await station.decide(Option.REPEAT)
+        await station.capture()
+        assert problem_code(station) == "DEV-105"
+        assert [step.step for step in station.done] == [Step.PORTRAIT]
+        assert await station.reconnect()
+        await station.capture()
+        assert shown(station).step is Step.LEFT_FOUR
+    finally:
+        injector.clear()
+
+
+async def test_reset_does_not_accept_a_device_that_nobody_has_seen(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    await station.reset_device()
+    injector = lab.injectors["scanner"]
+    injector.inject("other-device")
+    try:
+        await station.reset_device()
+        assert problem_code(station) == "DEV-105"
+        assert await station.reset_device()
+        await until(station, lambda view: view.capture is CaptureState.POSITION)
+    finally:
+        injector.clear()
+
+
+async def test_cancelling_does_not_wait_for_a_device_that_does_not_come(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    injector = lab.injectors["scanner"]
+    injector.inject("hang")
+    try:
+        resetting = asyncio.create_task(station.reset_device())
+        await until(station, lambda view: view.session is SessionState.CAPTURING)
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(station.cancel("resident-left"), 3.0)
+        assert shown(station).session is SessionState.CANCELLED
+        await resetting
+    finally:
+        injector.clear()
+
+
+async def test_a_capture_whose_caller_is_gone_leaves_the_step_usable(
+    station: RecordingStation, lab: Lab
+) -> None:
+    await up_to_first_slap(station)
+    injector = lab.injectors["scanner"]
+    injector.inject("hang")
+    try:
+        capturing = asyncio.create_task(station.capture())
+        await until(station, lambda view: view.capture is CaptureState.ACQUIRE)
+        capturing.cancel()
+        await asyncio.wait({capturing})
+    finally:
+        injector.clear()
+    assert shown(station).capture in (CaptureState.POSITION, CaptureState.PREPARE)
+    await until(station, lambda view: view.capture is CaptureState.POSITION)
+    await station.capture()
+    assert shown(station).step is Step.LEFT_FOUR

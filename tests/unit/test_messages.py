@@ -21,7 +21,7 @@ from station.recording.judging import OTHER_FINGER, SAME_FINGER_DOUBTFUL
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
 LONGEST = 80
 """Characters of one sentence at the desk: it stays on one line of the smallest terminal."""
-MADE_BY_THE_CORE = {"CARD-101", "CARD-102", "CARD-103", INTERNAL_ERROR}
+MADE_BY_THE_CORE = {"CARD-101", "CARD-102", "CARD-103", "CARD-104", "CARD-105", INTERNAL_ERROR}
 JUDGED = {OTHER_FINGER, SAME_FINGER_DOUBTFUL, "finger.no-reference"}
 
 
