@@ -22,7 +22,7 @@ DEVICES: Mapping[str, Text] = {
         N_("The device is busy"), N_("Wait a moment; close other programs that use it")
     ),
     "DEV-105": Text(
-        N_("Another device answers than before"), N_("Look which one it is; F4 or F6 accepts it")
+        N_("Another device answers than before"), N_("Look which one it is; F6 accepts it")
     ),
     "DEV-201": Text(
         N_("Nothing was captured in time"), N_("Ask the resident again, then press F5")

@@ -54,14 +54,16 @@ def find_cause(
     match error:
         case CardLibraryMissing():
             return no_library() or no_pyscard()
+        case ServiceDown() if own_socket:
+            return at_own_socket(host)
         case ServiceDown():
             return no_service(host) or no_socket(host) or service_down(host)
         case ReaderForbidden():
             return forbidden_by_polkit(host)
         case ReaderGone():
-            return taken_by_kernel_nfc(host) or no_reader(_names(own_socket, names_of))
+            return taken_by_kernel_nfc(host) or no_reader(names_at(own_socket, names_of))
         case ReaderAmbiguous():
-            return ambiguous(_names(own_socket, names_of))
+            return ambiguous(names_at(own_socket, names_of))
         case ReaderBusy():
             return busy(host)
     return None
@@ -111,6 +113,15 @@ def service_down(host: Host) -> Cause | None:
         return None
     found = f"nobody answers at {host.pcsc_socket}: {reason}"
     return Cause(CauseCode.CARD_SERVICE_DOWN, found, "sudo systemctl restart pcscd.socket pcscd")
+
+
+def at_own_socket(host: Host) -> Cause | None:
+    """Nobody is at the socket that the configuration names instead of that of the machine."""
+    cause = no_socket(host) or service_down(host)
+    if cause is None:
+        return None
+    action = "Correct service_socket in the configuration; empty means the pcscd of this machine."
+    return replace(cause, found=f"service_socket: {cause.found}", action=action)
 
 
 def forbidden_by_polkit(host: Host) -> Cause | None:
@@ -189,7 +200,10 @@ def is_virtual(info: DeviceInfo, simulated_desk: bool) -> Cause | None:
     )
 
 
-def _names(service_socket: str, names_of: Callable[[str], Sequence[str]]) -> Sequence[str]:
+def names_at(
+    service_socket: str, names_of: Callable[[str], Sequence[str]] = list_readers
+) -> Sequence[str]:
+    """Return the names of all readers of the service; none where it cannot be asked."""
     try:
         return names_of(service_socket)
     except DeviceError:

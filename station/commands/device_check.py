@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
-from drivers.device import Device
-from drivers.errors import ConnectFailed, DeviceError
+from drivers.camera.settings import CameraSettings
+from drivers.card.access import AccessSettings
+from drivers.device import Device, DeviceSettings
+from drivers.errors import ConnectFailed, DeviceError, OtherDevice
 from drivers.sbi.device import SbiDevice
 from drivers.sbi.settings import SbiSettings
 from drivers.serial.settings import R30xSettings
@@ -19,6 +21,7 @@ from station.commands import (
     camera_check,
     card_check,
     node_check,
+    sam_check,
     sbi_check,
     serial_check,
     usb_check,
@@ -33,12 +36,17 @@ PROBE_TIMEOUT_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one device; `stranger` is who answered instead of the expected one."""
+    """What became of one device.
+
+    `stranger` is who answered instead of the expected one; `size` is (width, height) in pixels of
+    the pictures that a camera sends instead of the configured ones.
+    """
 
     info: DeviceInfo | None = None
     test: SelfTest | None = None
     error: DeviceError | None = None
     stranger: DeviceInfo | None = None
+    size: tuple[int, int] | None = None
 
 
 def check_devices(config: StationConfig, host: Host | None = None) -> list[Finding]:
@@ -57,22 +65,52 @@ def judge(
 ) -> Iterator[Finding]:
     """One finding for the device, and a warning for each thing that will make trouble."""
     if outcome.error is not None:
-        cause = other_device(entry, outcome) or find_cause(entry, outcome.error, host)
-        yield bad(entry.role, outcome.error).because(cause)
+        yield _failed(entry, outcome, outcome.error, host)
+        yield from _access_findings(entry, None)
         return
     if outcome.info is None or outcome.test is None:
         raise ValueError("an outcome without an error has an identity and a test")
     facts = ", ".join(f"{name} {value}" for name, value in outcome.test.facts.items())
     found = f"{outcome.info.model} {outcome.info.serial} ({outcome.info.driver}); {facts}"
     refusal = _refusal(entry, outcome.info, simulated)
+    access = list(_access_findings(entry, outcome.test))
     if refusal is not None:
         yield Finding(entry.role, Health.BAD, found).because(refusal)
-    elif outcome.test.passed:
-        yield Finding(entry.role, Health.GOOD, found)
-    else:
+    elif not outcome.test.passed:
         yield Finding(entry.role, Health.BAD, found, "The device's own test failed.")
+    elif not access:
+        yield Finding(entry.role, Health.GOOD, found)
+    yield from access
     for cause in _troubles(entry, outcome.test, host, simulated=simulated):
         yield warning(entry.role, cause)
+
+
+def _failed(entry: ConfiguredDevice, outcome: Outcome, error: DeviceError, host: Host) -> Finding:
+    """The finding for a device that cannot be used, with its cause."""
+    if (other := other_device(entry, outcome)) is not None:
+        # something was found: the words of the error would say the contrary
+        return Finding(entry.role, Health.BAD, other.found).because(other)
+    settings = entry.settings
+    size = camera_check.other_size(settings, outcome.size) if _is_sized(settings) else None
+    return bad(entry.role, error).because(size or find_cause(entry, error, host))
+
+
+def _is_sized(settings: DeviceSettings) -> TypeGuard[CameraSettings]:
+    return isinstance(settings, CameraSettings) and settings.width > 0
+
+
+def _access_findings(entry: ConfiguredDevice, test: SelfTest | None) -> Iterator[Finding]:
+    """What a card reader was given for protected cards and cannot be used; always bad."""
+    settings = entry.settings
+    if not isinstance(settings, AccessSettings):
+        return
+    socket = str(getattr(settings, "service_socket", ""))
+    facts = None if test is None else test.facts
+    troubles = sam_check.find_troubles(
+        entry.role, settings, facts, lambda: card_check.names_at(socket)
+    )
+    for trouble in troubles:
+        yield bad(entry.role, trouble.error).because(trouble.cause)
 
 
 def find_cause(entry: ConfiguredDevice, error: DeviceError, host: Host) -> Cause | None:
@@ -103,7 +141,7 @@ def other_device(entry: ConfiguredDevice, outcome: Outcome) -> Cause | None:
         return None
     return Cause(
         CauseCode.OTHER_DEVICE,
-        f"{stranger.model} {stranger.serial} answers instead of {expected}",
+        f"another device answers: {stranger.model} {stranger.serial} instead of {expected}",
         "Plug in the device that belongs here, or write the new number in expect_serial.",
     )
 
@@ -172,9 +210,25 @@ async def _try(entry: ConfiguredDevice) -> Outcome:
         outcome = Outcome(error=error)
     finally:
         await device.close()
-    if entry.settings.expect_serial and isinstance(outcome.error, ConnectFailed):
+    if entry.settings.expect_serial and isinstance(outcome.error, ConnectFailed | OtherDevice):
         outcome = replace(outcome, stranger=await _who_answers(entry))
+    if _is_sized(entry.settings) and isinstance(outcome.error, ConnectFailed):
+        outcome = replace(outcome, size=await _what_size(entry))
     return outcome
+
+
+async def _what_size(entry: ConfiguredDevice) -> tuple[int, int] | None:
+    """Connect a camera without asking for a size; None when it gives no picture of any."""
+    any_size = entry.settings.model_copy(update={"width": 0, "height": 0, "expect_serial": ""})
+    device: Device = entry.kind(entry.role, any_size)
+    try:
+        await device.connect(PROBE_TIMEOUT_S)
+        facts = (await device.self_test(PROBE_TIMEOUT_S)).facts
+    except DeviceError:
+        return None
+    finally:
+        await device.close()
+    return int(facts["width_px"]), int(facts["height_px"])
 
 
 async def _who_answers(entry: ConfiguredDevice) -> DeviceInfo | None:

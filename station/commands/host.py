@@ -6,10 +6,13 @@ import grp
 import os
 import pwd
 import socket
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 Address = tuple[str, int] | Path
 """Host and TCP port, or the path of a UNIX socket."""
@@ -46,6 +49,38 @@ def why_unreachable(address: Address) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """How a server answers to one address: status (200 is well) and kind of content."""
+
+    status: int
+    content_type: str = ""
+
+
+def web_answer(url: str) -> WebAnswer | None:
+    """Ask an http or https address as a viewer does, and read the head of the answer only.
+
+    None where nothing comes that could be understood; what follows the head is not read, because
+    a stream has no end.
+    """
+    parts = urlsplit(url)
+    headers = {"Connection": "close"}
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        headers["Authorization"] = f"Basic {b64encode(secret).decode()}"
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    link = kind(parts.hostname or "", parts.port, timeout=REACH_TIMEOUT_S)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        link.request("GET", target, headers=headers)
+        answer = link.getresponse()
+        return WebAnswer(answer.status, answer.headers.get_content_type())
+    except (OSError, HTTPException):
+        return None
+    finally:
+        link.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One machine and the user who asks.
 
@@ -67,6 +102,7 @@ class Host:
     may_use: Callable[[Path], bool] = field(default=may_use)
     group_of: Callable[[Path], str] = field(default=group_of)
     why_unreachable: Callable[[Address], str] = field(default=why_unreachable)
+    web_answer: Callable[[str], WebAnswer | None] = field(default=web_answer)
 
     @property
     def proc(self) -> Path:

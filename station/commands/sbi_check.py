@@ -15,7 +15,7 @@ from drivers.device import Call
 from drivers.errors import ConnectFailed, DeviceError, Untrusted
 from drivers.ownership import listeners_on
 from drivers.recorder import FlightRecorder
-from drivers.sbi.discovery import discover, open_ports
+from drivers.sbi.discovery import Found, discover, open_ports
 from drivers.sbi.errors import ClocksDiffer, LevelTooLow, SignerExpired, SignerUnknown
 from drivers.sbi.protocol import PORTS, BioType
 from drivers.sbi.settings import SbiSettings
@@ -29,13 +29,23 @@ _ASK_SELLER: Final = "Ask the seller of the device for its present root certific
 
 def devices_at(port: int, bio_type: BioType) -> Sequence[str] | None:
     """Return the serial numbers that a service offers; None when it does not answer as SBI does."""
+    found = _discovered(port, bio_type)
+    return None if found is None else [device.digital_id.serial for device in found]
+
+
+def versions_at(port: int, bio_type: BioType) -> Sequence[str]:
+    """Return the versions of the interface that the devices of a service speak."""
+    found = _discovered(port, bio_type) or ()
+    return sorted({version for device in found for version in device.spec_versions})
+
+
+def _discovered(port: int, bio_type: BioType) -> Sequence[Found] | None:
     clock = RealClock()
     call = Call("doctor", clock, clock.monotonic() + ASK_TIMEOUT_S)
     try:
-        found = discover(port, bio_type, call, FlightRecorder(clock))
+        return discover(port, bio_type, call, FlightRecorder(clock))
     except DeviceError:
         return None
-    return [device.digital_id.serial for device in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Services:
     bio_type: BioType
     open_ports: Callable[[], Sequence[int]] = field(default=open_ports)
     devices_at: Callable[[int, BioType], Sequence[str] | None] = field(default=devices_at)
+    versions_at: Callable[[int, BioType], Sequence[str]] = field(default=versions_at)
 
 
 def find_cause(
@@ -61,9 +72,9 @@ def find_cause(
         return nobody
     ports = [settings.port] if settings.port else services.open_ports()
     offers = {port: services.devices_at(port, services.bio_type) for port in ports}
-    return foreign(offers, host) or (
-        no_device(settings, offers) if isinstance(error, ConnectFailed) else None
-    )
+    if (cause := foreign(offers, host) or other_version(settings, offers, services)) is not None:
+        return cause
+    return no_device(settings, offers) if isinstance(error, ConnectFailed) else None
 
 
 def no_service(settings: SbiSettings, services: Services) -> Cause | None:
@@ -76,7 +87,10 @@ def no_service(settings: SbiSettings, services: Services) -> Cause | None:
     return Cause(
         CauseCode.SBI_NO_SERVICE,
         f"nobody listens on {where}{others}",
-        "Start the service of the device" + (", or set port = 0 to search." if others else "."),
+        "Start the service of the device"
+        + (
+            ", or set port = 0 to search and name the device in expect_serial." if others else "."
+        ),
     )
 
 
@@ -89,6 +103,29 @@ def foreign(offers: Mapping[int, Sequence[str] | None], host: Host) -> Cause | N
         CauseCode.SBI_FOREIGN,
         f"what listens there does not answer as an SBI service ({names})",
         "Restart the service of the device; end what else uses its port.",
+    )
+
+
+def other_version(
+    settings: SbiSettings, offers: Mapping[int, Sequence[str] | None], services: Services
+) -> Cause | None:
+    """The configuration demands a version of the interface that no service here speaks."""
+    if not settings.version:
+        return None
+    spoken = {
+        port: services.versions_at(port, services.bio_type)
+        for port, serials in offers.items()
+        if serials and (not settings.expect_serial or settings.expect_serial in serials)
+    }
+    names = sorted({version for versions in spoken.values() for version in versions})
+    if not names or settings.version in names:
+        return None
+    where = ", ".join(str(port) for port, versions in spoken.items() if versions)
+    return Cause(
+        CauseCode.SBI_VERSION,
+        f"the service at port {where} speaks SBI {', '.join(names)}, "
+        f"the configuration demands version {settings.version}",
+        f'Write version = "{names[-1]}", or version = "" to take what the service offers.',
     )
 
 
@@ -107,7 +144,8 @@ def no_device(settings: SbiSettings, offers: Mapping[int, Sequence[str] | None])
     return Cause(
         CauseCode.SBI_NO_DEVICE,
         f"{found} and not {wanted}" if there else found,
-        "Plug the device in; if it is, restart its service.",
+        "Plug the device in; if it is, restart its service."
+        + (" Or write the number that is there in expect_serial." if there and wanted else ""),
     )
 
 

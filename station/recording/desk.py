@@ -17,7 +17,8 @@ from drivers.api import (
     State,
 )
 from drivers.errors import DeviceError, OtherDevice
-from drivers.supervisor import EventQueue, Status, Supervisor
+from drivers.supervisor import Event, EventQueue, Happening, Supervisor
+from drivers.values import DeviceInfo
 from station.domain.plan import SLAP_OF, Step
 from station.recording.view import DeviceView, Problem
 
@@ -56,15 +57,28 @@ class DeskDevices:
         }[step]
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Another device answers: the serial number of before, and the present one."""
+
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        return f"{self.before} → {self.now}"
+
+
 class DeskLine:
     """The supervised devices of the desk: brought up, shown, reset, and closed at the end."""
 
     def __init__(self, devices: DeskDevices, changed: Callable[[], None]) -> None:
         self.devices = devices
         self._supervisor = Supervisor(devices.by_role())
+        self._known: dict[str, DeviceInfo] = {}
         self._events = EventQueue()
         self._unsubscribe = [
             self._supervisor.subscribe(self._events),
+            self._supervisor.subscribe(self._remember),
             self._supervisor.subscribe(lambda _event: changed()),
             *(
                 device.subscribe(lambda _device, _state: changed())
@@ -81,10 +95,8 @@ class DeskLine:
         await self._each(timeout)
 
     async def connect_all(self, timeout: float = 10.0) -> None:
-        """Try every device again that is not connected; whoever answers now is the right one."""
+        """Try every device again that is not connected."""
         await self._each(timeout)
-        for role in self.devices.by_role():
-            self._supervisor.accept(role)
 
     async def ensure(self, device: Device, timeout: float = 10.0) -> None:
         """Connect `device` when it is not; raises what `connect` raises.
@@ -94,29 +106,34 @@ class DeskLine:
         """
         role = self._role_of(device)
         await self._supervisor.ensure(role, timeout)
-        if self._supervisor.status()[role].is_other_device:
-            raise OtherDevice(device.name, f"{device.info.model} {device.info.serial}")
+        if (replaced := self.replacement_of(device)) is not None:
+            raise OtherDevice(device.name, str(replaced))
 
-    async def accept(self, device: Device, timeout: float = 10.0) -> None:
-        """Connect `device` as `ensure` does, and take whoever answers for the right one."""
+    def replacement_of(self, device: Device) -> Replacement | None:
+        """Who answers in the place of whom; None while it is the device of before."""
         role = self._role_of(device)
-        await self._supervisor.ensure(role, timeout)
+        if not self._supervisor.status()[role].is_other_device:
+            return None
+        return Replacement(self._known[role].serial, device.info.serial)
+
+    def accept(self, device: Device) -> None:
+        """Take whoever answers now for the right device."""
+        role = self._role_of(device)
         self._supervisor.accept(role)
+        self._known[role] = device.info
 
     async def reset(self, device: Device, timeout: float = 10.0) -> None:
-        """Close `device` and connect it anew; raises what `ensure` raises.
-
-        Whoever presses the key while another device is shown in its place accepts that one.
-        """
-        role = self._role_of(device)
-        if self._supervisor.status()[role].is_other_device:
-            self._supervisor.accept(role)
-        await self._supervisor.reset(role, timeout)
+        """Close `device` and connect it anew; raises what `ensure` raises."""
+        await self._supervisor.reset(self._role_of(device), timeout)
         await self.ensure(device, timeout)
 
     def problem_of(self, device: Device) -> Problem | None:
         """What keeps `device` from being used; None when nothing does."""
-        return _problem(self._supervisor.status()[self._role_of(device)])
+        role = self._role_of(device)
+        if (replaced := self.replacement_of(device)) is not None:
+            return Problem(OtherDevice.code, str(replaced), role)
+        status = self._supervisor.status()[role]
+        return Problem(status.code, status.detail, role) if status.code else None
 
     async def next_change(self) -> Device:
         """Wait until a device came or went by itself, and return it."""
@@ -125,10 +142,9 @@ class DeskLine:
 
     def view(self) -> tuple[DeviceView, ...]:
         """Each device with its state, identity and what is wrong with it."""
-        status = self._supervisor.status()
         views = []
         for role, device in self.devices.by_role().items():
-            view = DeviceView(role, device.state.value, problem=_problem(status[role]))
+            view = DeviceView(role, device.state.value, problem=self.problem_of(device))
             if device.state in (State.READY, State.BUSY):
                 info = device.info
                 view = replace(view, model=info.model, serial=info.serial, trust=info.trust)
@@ -141,6 +157,10 @@ class DeskLine:
             unsubscribe()
         await self._supervisor.stop()
         await asyncio.gather(*(device.close() for device in self.devices.by_role().values()))
+
+    def _remember(self, event: Event) -> None:
+        if event.what in (Happening.CONNECTED, Happening.BACK) and event.device is not None:
+            self._known[event.role] = event.device
 
     async def _each(self, timeout: float) -> None:
         results = await asyncio.gather(
@@ -155,9 +175,3 @@ class DeskLine:
 
     def _role_of(self, device: Device) -> str:
         return next(role for role, known in self.devices.by_role().items() if known is device)
-
-
-def _problem(status: Status) -> Problem | None:
-    if status.is_other_device:
-        return Problem(OtherDevice.code)
-    return Problem(status.code, status.detail) if status.code else None

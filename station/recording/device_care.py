@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from drivers.device import Device
-from drivers.errors import Cancelled, DeviceError, Disconnected, Untrusted
+from drivers.errors import Cancelled, DeviceError, Disconnected, OtherDevice, Untrusted
 from drivers.values import State
 from station.errors import IllegalTransition, StationError
 from station.recording import capture as capturing
@@ -37,26 +37,33 @@ class DeviceCare(SessionKeeper):
 
     @command
     async def connect_devices(self) -> None:
-        """Try every device again that is not connected."""
+        """Try every device again that is not connected; accept those that replaced another."""
         self._problem = None
         await self._line.connect_all()
+        for device in self._line.devices.by_role().values():
+            if not await self._accept(device):
+                return
         self._changed()
 
     @command
     async def reconnect(self) -> bool:
-        """Bring the lost device of a suspended session back; True when the step goes on.
+        """Bring the device of the step back, and accept one that answers in its place.
 
-        True as well when it went on by itself in the meantime.
+        True when the step goes on, also when it went on by itself in the meantime.
         """
-        if self._session.state is SessionState.CAPTURING:
-            return True
-        self._need(SessionState.SUSPENDED)
+        if self._session.state is not SessionState.CAPTURING:
+            self._need(SessionState.SUSPENDED)
         device = self._line.devices.of(self._current_step())
         try:
-            await self._interruptible(self._line.accept(device), device)
+            await self._interruptible(self._line.ensure(device), device)
+        except OtherDevice:
+            if not await self._accept(device):
+                return False
         except DeviceError as error:
-            return self._refuse(Problem(error.code, error.detail))
-        return await self._device_back(device)
+            return self._refuse(Problem.of(error))
+        if self._session.state is SessionState.SUSPENDED:
+            return await self._device_back(device)
+        return await self._take_up_step()
 
     async def reset_device(self) -> bool:
         """Close the device of the current step and connect it anew; True when the step goes on.
@@ -131,12 +138,18 @@ class DeviceCare(SessionKeeper):
                 try:
                     await self._device_changed(device)
                 except DeviceError as error:
-                    self._refuse(Problem(error.code, error.detail))
+                    self._refuse(Problem.of(error))
                 except StationError as error:
                     self._report(error)
+                except Exception:  # the border of the task: the next event must still be followed
+                    log.exception("following %s failed", device.name)
 
     async def _device_changed(self, device: Device) -> None:
         """Act when the device of the open step is gone or is back; others only show it."""
+        is_well = device.state not in GONE and self._line.problem_of(device) is None
+        if is_well and self._problem is not None and self._problem.device == device.name:
+            self._problem = None
+            self._changed()
         step = self._progress.current if self._progress else None
         state = self._session.state
         if step is None or state not in (SessionState.CAPTURING, SessionState.SUSPENDED):
@@ -156,11 +169,23 @@ class DeviceCare(SessionKeeper):
 
     async def _take_up_step(self) -> bool:
         """Go on at the present step with a device that has just been connected."""
+        self._problem = None
         if self._capture is CaptureState.PREPARE:
             return await self._prepare_step()
         if self._capture is CaptureState.POSITION:
             await self._start_preview()
         self._changed()
+        return True
+
+    async def _accept(self, device: Device) -> bool:
+        """Take the device that answers for the right one, in the audit log first."""
+        replaced = self._line.replacement_of(device)
+        if replaced is None:
+            return True
+        detail: Json = {"device": device.name, "before": replaced.before, "now": replaced.now}
+        if not await self._audited("device.accepted", detail):
+            return False
+        self._line.accept(device)
         return True
 
     async def _device_back(self, device: Device) -> bool:
@@ -181,7 +206,7 @@ class DeviceCare(SessionKeeper):
         try:
             await self._interruptible(self._line.ensure(device), device)
         except DeviceError as error:
-            return self._refuse(Problem(error.code, error.detail))
+            return self._refuse(Problem.of(error))
         self._advance(CaptureEvent.PREPARED)
         await self._start_preview()
         return True
@@ -192,7 +217,7 @@ class DeviceCare(SessionKeeper):
         try:
             await self._interruptible(self._line.ensure(device), device)
         except Cancelled as error:
-            return self._refuse(Problem(error.code))
+            return self._refuse(Problem.of(error))
         except DeviceError as error:
             await self._device_gone(error, device)
             return False
@@ -202,7 +227,7 @@ class DeviceCare(SessionKeeper):
         try:
             await self._work.start_preview(self._current_step())
         except DeviceError as error:
-            self._problem = Problem(error.code, error.detail)
+            self._problem = Problem.of(error)
 
     async def _device_failed(self, error: DeviceError, device: Device) -> None:
         """A lost device suspends the session; any other failure costs no attempt."""
@@ -214,10 +239,10 @@ class DeviceCare(SessionKeeper):
         saved = await self._audited("capture.failed", _facts(error, device))
         await self._start_preview()
         if saved:  # otherwise the disk's problem is the more urgent one
-            self._refuse(Problem(error.code, error.detail))
+            self._refuse(Problem.of(error))
 
     async def _device_gone(self, error: DeviceError, device: Device) -> None:
-        await self._suspend(device, Problem(error.code, error.detail), _facts(error, device))
+        await self._suspend(device, Problem.of(error), _facts(error, device))
 
     async def _suspend(self, device: Device, problem: Problem, facts: Json) -> None:
         if self._session.state is SessionState.SUSPENDED or self._capture is CaptureState.DECIDE:

@@ -70,9 +70,8 @@ async def read_card(reader: CardReader) -> CardIdentification:
         code = reading.access_problem or NO_ACCESS
         return CardIdentification(None, reading.biodata_absent_because, code, facts, is_test)
     values = dict(reading.biodata) | {"full_name": reading.biodata["name"]}
-    warning = {SignatureCheck.VALID: "", SignatureCheck.INVALID: BAD_SIGNATURE}.get(
-        reading.signature, NO_SIGNATURE
-    )
+    verdicts = {SignatureCheck.VALID: "", SignatureCheck.INVALID: BAD_SIGNATURE}
+    warning = reading.access_problem or verdicts.get(reading.signature, NO_SIGNATURE)
     biodata = Biodata.of("card", values)
     return CardIdentification(biodata, code=warning, facts=facts, is_test_card=is_test)
 

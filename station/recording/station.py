@@ -129,7 +129,7 @@ class RecordingStation(DeviceCare):
             await self._line.ensure(reader)
             reading = await read_card(reader)
         except DeviceError as error:
-            return self._refuse(Problem(error.code, error.detail))
+            return self._refuse(Problem.of(error))
         if reading.is_test_card and not self._identity.simulated:
             return self._refuse(Problem(TEST_CARD))
         if reading.biodata is None:

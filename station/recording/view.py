@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from drivers.errors import DeviceError
 from drivers.positions import Finger
 from station.domain.plan import Step
 from station.recording.attempt import Bar
@@ -15,10 +16,20 @@ from station.recording.session import SessionState
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that went wrong, as its stable code and a harmless detail."""
+    """Something that went wrong, as its stable code and a harmless detail.
+
+    `device` is the role of the device that it is about, empty when it is about none: the problem
+    goes when that device is back.
+    """
 
     code: str
     detail: str = ""
+    device: str = ""
+
+    @classmethod
+    def of(cls, error: DeviceError) -> Problem:
+        """What a device error is to the operator."""
+        return cls(error.code, error.detail, error.device)
 
 
 @dataclass(frozen=True, slots=True)

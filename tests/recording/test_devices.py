@@ -201,8 +201,8 @@ async def test_a_test_card_identifies_nobody_on_a_real_desk(
 async def test_a_card_that_nobody_vouches_for_identifies_with_a_warning(
     station: RecordingStation, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read = identity.read_identity
     for verdict, code in (("UNSIGNED", "CARD-105"), ("INVALID", "CARD-103"), ("VALID", "")):
-        read = identity.read_identity
 
         async def judged(reader: CardReader, verdict: str = verdict) -> identity.CardReading:
             reading = await read(reader)

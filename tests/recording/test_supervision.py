@@ -82,6 +82,7 @@ async def test_a_step_that_waits_for_its_device_begins_when_it_comes(
     finally:
         lab.module.start()
     await until(station, lambda view: view.capture is CaptureState.POSITION)
+    assert shown(station).problem is None
     await station.capture()
     assert shown(station).session is SessionState.REVIEW
 
@@ -165,10 +166,14 @@ async def test_reset_does_not_accept_a_device_that_nobody_has_seen(
     injector = lab.injectors["scanner"]
     injector.inject("other-device")
     try:
-        await station.reset_device()
-        assert problem_code(station) == "DEV-105"
-        assert await station.reset_device()
+        for _ in range(2):
+            await station.reset_device()
+            assert problem_code(station) == "DEV-105"
+        assert await station.reconnect()
         await until(station, lambda view: view.capture is CaptureState.POSITION)
+        serial = next(d.serial for d in shown(station).devices if d.role == "scanner")
+        told = {"device": "scanner", "before": serial.removesuffix("-SPARE"), "now": serial}
+        assert ("device.accepted", told) in audit_of(station)
     finally:
         injector.clear()
 

@@ -17,10 +17,12 @@ from station.desk.screens.overview import OverviewDialogue
 from station.desk.services import Desk
 from station.desk.widgets.capture_side import CaptureSide
 from station.desk.widgets.live_picture import LivePicture
+from station.desk.widgets.problem_box import OTHER_DEVICE
 from station.domain.plan import Step
 from station.i18n import N_
 from station.recording import capture as table
 from station.recording.capture import CaptureEvent, CaptureState
+from station.recording.view import Problem
 
 
 class CaptureScreen(DeskScreen):
@@ -30,6 +32,7 @@ class CaptureScreen(DeskScreen):
         key("f4", "reset", N_("Reset device")),
         key("f5", "capture", N_("Capture")),
         key("f6", "again", N_("Retake")),
+        key("f6", "accept", N_("Accept this device")),
         key("f7", "look", N_("Picture")),
         key("f8", "except", N_("Exception")),
         key("f9", "review", N_("Review")),
@@ -91,6 +94,10 @@ class CaptureScreen(DeskScreen):
         view = self.desk.view
         deciding = view.capture is CaptureState.DECIDE
         match action:
+            case "accept":
+                return _is_other(view.problem)
+            case "again" if _is_other(view.problem):
+                return False
             case "capture" | "again":
                 ready = view.capture in (CaptureState.PREPARE, CaptureState.POSITION)
                 return ready and (action == "capture" or view.attempt > 0)
@@ -106,6 +113,9 @@ class CaptureScreen(DeskScreen):
 
     def action_capture(self) -> None:
         self.desk.command(self.desk.station.capture)
+
+    def action_accept(self) -> None:
+        self.desk.command(self.desk.station.reconnect)
 
     def action_again(self) -> None:
         self.desk.command(self.desk.station.capture)
@@ -137,3 +147,7 @@ class CaptureScreen(DeskScreen):
                 self.desk.command(lambda: self.desk.station.decide(option, reason))
 
         self.app.push_screen(DecideDialogue(self.desk), decided)
+
+
+def _is_other(problem: Problem | None) -> bool:
+    return problem is not None and problem.code == OTHER_DEVICE

@@ -13,7 +13,7 @@ from station.desk.keys import Bindings, key
 from station.desk.names import DEVICE_STATES, ROLES
 from station.desk.plain import lines, plain
 from station.desk.screens.base import DeskScreen
-from station.desk.widgets.problem_box import ProblemBox, problem_text
+from station.desk.widgets.problem_box import OTHER_DEVICE, ProblemBox, problem_text
 from station.i18n import N_, Translator
 from station.recording.session import SessionState
 from station.recording.view import DeviceView
@@ -31,6 +31,7 @@ class HomeScreen(DeskScreen):
         key("enter", "new", N_("New resident"), show=False),
         key("enter", "resume", N_("Go on with it"), show=False),
         key("f6", "connect", N_("Connect again")),
+        key("f6", "accept", N_("Accept this device")),
         key("f10", "another", N_("New resident")),
         key("ctrl+n", "another", N_("New resident"), show=False),
         key("escape", "close", N_("Close")),
@@ -79,10 +80,11 @@ class HomeScreen(DeskScreen):
         return _("F5: record the next resident.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("new", "resume", "another", "connect") and self.desk.opening:
+        if action in ("new", "resume", "another", "connect", "accept") and self.desk.opening:
             return False
-        if action == "connect":
-            return any(device.problem for device in self.desk.view.devices)
+        if action in ("connect", "accept"):
+            codes = {device.problem.code for device in self.desk.view.devices if device.problem}
+            return bool(codes) and (OTHER_DEVICE in codes) == (action == "accept")
         if action in ("resume", "another"):
             return self._can_resume
         return not self._can_resume if action == "new" else True
@@ -91,6 +93,9 @@ class HomeScreen(DeskScreen):
         self.desk.next_resident()
 
     def action_connect(self) -> None:
+        self.desk.command(self.desk.station.connect_devices)
+
+    def action_accept(self) -> None:
         self.desk.command(self.desk.station.connect_devices)
 
     def action_another(self) -> None:

@@ -12,7 +12,7 @@ from station.desk.keys import Bindings, key
 from station.desk.names import STEPS
 from station.desk.screens.base import DeskScreen, may_except
 from station.desk.screens.home import device_line
-from station.desk.widgets.problem_box import ProblemBox
+from station.desk.widgets.problem_box import OTHER_DEVICE, ProblemBox
 from station.i18n import N_
 
 
@@ -22,6 +22,7 @@ class SuspendedScreen(DeskScreen):
     BINDINGS: ClassVar[Bindings] = [
         key("f4", "reset", N_("Reset device")),
         key("f6", "reconnect", N_("Connect again")),
+        key("f6", "accept", N_("Accept this device")),
         key("f8", "except", N_("Exception")),
         key("escape", "cancel", N_("Cancel")),
     ]
@@ -40,7 +41,10 @@ class SuspendedScreen(DeskScreen):
 
     def paint(self) -> None:
         _, view = self.desk.translate, self.desk.view
-        self.write("#heading", _("A device is lost. Everything captured is kept."), "bold")
+        other = view.problem is not None and view.problem.code == OTHER_DEVICE
+        heading = N_("Another device answers. Everything captured is kept.")
+        lost = N_("A device is lost. Everything captured is kept.")
+        self.write("#heading", _(heading if other else lost), "bold")
         step = _(STEPS[view.step]) if view.step else ""
         self.write("#step", _("It goes on at: {step}", step=step) if step else "")
         self.query_one(ProblemBox).paint(view.problem, _)
@@ -50,7 +54,10 @@ class SuspendedScreen(DeskScreen):
         self.write("#state", _("Connecting ...") if self.desk.busy else "", "$accent")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        step = self.desk.view.step
+        step, problem = self.desk.view.step, self.desk.view.problem
+        if action in ("accept", "reconnect"):
+            is_other = problem is not None and problem.code == OTHER_DEVICE
+            return is_other == (action == "accept")
         return action != "except" or (step is not None and may_except(step))
 
     def action_reset(self) -> None:
@@ -58,6 +65,9 @@ class SuspendedScreen(DeskScreen):
 
     def action_except(self) -> None:
         self.ask_to_except()
+
+    def action_accept(self) -> None:
+        self.desk.command(self.desk.station.reconnect)
 
     def action_reconnect(self) -> None:
         self.desk.command(self.desk.station.reconnect)

@@ -10,6 +10,8 @@ from station.i18n import Translator
 from station.messages import explain
 from station.recording.view import Problem
 
+OTHER_DEVICE = "DEV-105"
+
 
 class ProblemBox(Static):
     """Hidden while there is no problem."""
@@ -21,9 +23,11 @@ class ProblemBox(Static):
 
 
 def problem_text(problem: Problem, translate: Translator) -> Content:
-    """Cause and code, then what to do; details stay in the log."""
+    """Cause and code, then what to do; details stay in the log, but for which device it is."""
     message, action = explain(problem.code, translate)
+    which = problem.detail if problem.code == OTHER_DEVICE else ""
     return lines(
         plain(f"⚠ {message}. [{problem.code}]", "bold $error"),
+        plain(which, "$error"),
         plain(f"→ {action}.", "$accent"),
     )

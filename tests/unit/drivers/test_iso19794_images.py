@@ -72,8 +72,11 @@ def test_face_keeps_its_colours(data_type: FaceDataType) -> None:
     image = encoded(data_type.codec, picture(colour=True))
     record = FaceRecord(*SIZE, image, data_type)
     assert np.array_equal(decode_image(record), picture(colour=True))
-    grey = replace(record, colour_space=ColourSpace.GREY8)
+    grey = replace(record, image=encoded(data_type.codec, picture()))
+    grey = replace(grey, colour_space=ColourSpace.GREY8)
     assert decode_image(grey).shape == (60, 80)
+    with pytest.raises(RecordMalformed, match="3 channels"):
+        decode_image(replace(record, colour_space=ColourSpace.GREY8))
 
 
 @pytest.mark.parametrize("codec", ENDINGS)
