@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from drivers.api import (
@@ -11,6 +12,7 @@ from drivers.api import (
     Finger,
     FingerRequest,
     IrisRequest,
+    PreviewingDevice,
     SlapRequest,
     State,
 )
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SERIAL_UPLOAD = 10.0
 """Seconds more for a single finger: its picture takes seven at 57600 baud."""
+STOP_PREVIEW_S = 1.0
+"""A device that hangs must not hold up what comes next; it is found out when it is used."""
 NO_REFERENCE = "finger.no-reference"
 INDEX_FINGERS = (Finger.RIGHT_INDEX, Finger.LEFT_INDEX)
 
@@ -84,13 +88,8 @@ class StepWork:
     async def stop_previews(self, except_for: Device | None = None) -> None:
         """Stop every live picture but that of `except_for`; a failure is logged, nothing more."""
         devices = self._devices
-        for device in (devices.face, devices.scanner, devices.iris, devices.verifier):
-            if device is except_for or device.state is not State.READY:
-                continue
-            try:
-                await device.stop_preview()
-            except DeviceError as error:
-                log.warning("stopping the preview of %s failed: %s", device.name, error.code)
+        others = (devices.face, devices.scanner, devices.iris, devices.verifier)
+        await asyncio.gather(*(_stop(device) for device in others if device is not except_for))
 
     async def acquire(self, step: Step) -> Capture:
         """Capture once; raises what the driver raises."""
@@ -119,3 +118,12 @@ class StepWork:
         if reference is None:
             return taken, Judgement(False, False, (), findings=(NO_REFERENCE,))
         return taken, await self._judge.finger(taken, reference)
+
+
+async def _stop(device: PreviewingDevice) -> None:
+    if device.state is not State.READY:
+        return
+    try:
+        await device.stop_preview(STOP_PREVIEW_S)
+    except DeviceError as error:
+        log.warning("stopping the preview of %s failed: %s", device.name, error.code)

@@ -130,6 +130,23 @@ SCENES: Mapping[str, Scene] = {
             record=RecordView(SESSION, 1_204_733, "9f2c" * 16, "records/x.cms"),
         )
     ),
+    "suspended-other": Scene(
+        capturing(
+            Step.LEFT_FOUR,
+            session=SessionState.SUSPENDED,
+            capture=CaptureState.PREPARE,
+            devices=(
+                DEVICES[0],
+                replace(
+                    DEVICES[1],
+                    serial="SLAP-0002",
+                    problem=Problem("DEV-105", "SLAP-0001 → SLAP-0002", "scanner"),
+                ),
+                *DEVICES[2:],
+            ),
+            problem=Problem("DEV-105", "SLAP-0001 → SLAP-0002", "scanner"),
+        )
+    ),
     "suspended": Scene(
         capturing(
             Step.LEFT_FOUR,

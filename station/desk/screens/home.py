@@ -116,9 +116,10 @@ def device_line(device: DeviceView, translate: Translator) -> Content:
     """Role, state in words, model and serial number."""
     role = translate(ROLES.get(device.role, device.role))
     state = translate(DEVICE_STATES.get(device.state, device.state))
-    style = _STYLES.get(device.state, "$error")
+    shown = device.state if device.problem is None else ""
+    style = _STYLES.get(shown, "$error")
     return Content.assemble(
-        plain(f"{_SIGNS.get(device.state, '✗')} {role:<24} ", style),
+        plain(f"{_SIGNS.get(shown, '✗')} {role:<24} ", style),
         plain(f"{state:<16} ", f"bold {style}"),
         plain(" ".join(part for part in (device.model, device.serial, _trust(device)) if part)),
     )
