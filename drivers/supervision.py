@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from drivers.health import Health
 from drivers.values import DeviceInfo, State
+
+
+ABSENCE_TOLD_AFTER_S: Final = 5.0
+"""Seconds after a loss from which it is told that the device is still away and tried in vain."""
 
 
 class Happening(StrEnum):
@@ -25,7 +30,9 @@ class Happening(StrEnum):
     HUNG = "hung"
     """It is there and does not answer any more."""
     REFUSED = "refused"
-    """It cannot be connected; told once, and again only when the reason is another."""
+    """It cannot be connected. Each reason is told once an outage, and one that only says that
+    nobody is there or answers not at all while its loss is younger than `ABSENCE_TOLD_AFTER_S`:
+    a short unplug is one `LOST` and one `BACK`, whatever the attempts in between have found."""
     RESET = "reset"
     """Somebody asked for it to be closed and connected anew."""
 
@@ -35,8 +42,9 @@ class Event:
     """One thing that happened to the device of `role`.
 
     `at` is UTC. `code` is the error code, empty where nothing is wrong; `detail` is for the
-    technician. `attempt` counts the attempts to connect in this outage, `outage_s` are its seconds
-    (0.0 for a loss, which begins it). `device` is who answers now, None where nobody does.
+    technician. `attempt` counts the attempts to connect in this outage. `outage_s` are the seconds
+    since the known device was lost: about 0 for its loss, and while another one answers in its
+    place they go on. `device` is who answers now, None where nobody does.
     """
 
     at: datetime
@@ -57,8 +65,8 @@ class Status:
     it is. `next_attempt_s` are the seconds until the supervisor tries again, None while it has no
     reason to or is trying. `is_other_device`: the one that answers is not the one known before, and
     nobody has accepted it. `attempts` counts attempts to connect, `downtime_s` the seconds since
-    the start in which the device could not be used and `longest_outage_s` the longest such time,
-    the present one included.
+    the start in which the known device could not be used, also while another one answered, and
+    `longest_outage_s` the longest such time, the present one included.
     """
 
     state: State

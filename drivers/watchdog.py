@@ -7,10 +7,18 @@ import random
 from collections.abc import Awaitable, Callable
 
 from drivers.device import Device
-from drivers.errors import Cancelled, DeviceError, DeviceHung, DeviceTimeout, OtherDevice
+from drivers.errors import (
+    Cancelled,
+    ConnectFailed,
+    DeviceError,
+    DeviceHung,
+    DeviceTimeout,
+    Disconnected,
+    OtherDevice,
+)
 from drivers.health import Outages
 from drivers.loop_clock import LoopClock
-from drivers.supervision import Event, EventListener, Happening, Status
+from drivers.supervision import ABSENCE_TOLD_AFTER_S, Event, EventListener, Happening, Status
 from drivers.values import DeviceInfo, State
 
 CHECK_EVERY_S = 0.5
@@ -31,6 +39,8 @@ swallowed the request while it froze is asked again soon after it is well."""
 
 _DOWN = (State.CLOSED, State.LOST)
 _USABLE = (State.READY, State.BUSY)
+_ABSENCES = (ConnectFailed, DeviceTimeout, DeviceHung)
+"""With `Disconnected` and its kinds: nobody is there, or nobody answers."""
 
 Outcome = DeviceInfo | DeviceError
 
@@ -67,7 +77,8 @@ class Watchdog:
         self._identity: DeviceInfo | None = None
         self._is_other = False
         self._problem = ("", "")
-        self._refusal = ""
+        self._reasons: set[str] = set()
+        self._was_lost = False
         self._attempt = self._attempts = 0
         self._next_at = self._look_at = clock.monotonic()
         self._slowest_connect_s = 0.0
@@ -123,6 +134,7 @@ class Watchdog:
         """Take who answers now for the right device."""
         if self.device.state in _USABLE:
             self._identity, self._is_other = self.device.info, False
+            self._outages.end()
 
     async def ensure(self, timeout: float) -> DeviceInfo:
         """Connect now, or wait for the attempt that runs; return who answers.
@@ -242,9 +254,14 @@ class Watchdog:
         delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(self._attempt - 1, 10))
         self._next_at = self._now() + delay * self._chance.uniform(*JITTER)
         self._problem = code, detail = _told_code(error), error.detail
-        if code != self._refusal:
-            self._refusal = code
+        if code not in self._reasons and not self._is_known_to_be_away(error):
+            self._reasons.add(code)
             self._say(Happening.REFUSED, code, detail)
+
+    def _is_known_to_be_away(self, error: DeviceError) -> bool:
+        """Whether a refusal only repeats what the loss has just said (see `Happening.REFUSED`)."""
+        is_absence = isinstance(error, Disconnected) or type(error) in _ABSENCES
+        return is_absence and self._was_lost and self._outages.newest_s < ABSENCE_TOLD_AFTER_S
 
     def _state_changed(self, _device: Device, state: State) -> None:
         self._count_outage(state)
@@ -255,10 +272,10 @@ class Watchdog:
         self._wake.set()
 
     def _count_outage(self, state: State) -> None:
-        if state in _USABLE:
-            self._outages.end()
-        else:
+        if state not in _USABLE:
             self._outages.begin()
+        elif self._identity is None or _is_same(self.device.info, self._identity):
+            self._outages.end()
 
     def _follow(self, found: DeviceError | None) -> None:
         """Tell what the device's counters say beyond what has been told; `found` is the cause."""
@@ -268,7 +285,7 @@ class Watchdog:
             code, detail = (_told_code(found), found.detail) if found else (health.last_code, "")
             is_silent = isinstance(found, DeviceTimeout) or code == DeviceHung.code
             self._attempt, self._next_at = 0, self._now()
-            self._problem, self._refusal = (code, detail), code
+            self._problem, self._reasons, self._was_lost = (code, detail), {code}, True
             self._say(Happening.HUNG if is_silent else Happening.LOST, code, detail)
         if health.connections > self._told_connections and self.device.state in _USABLE:
             self._welcome()
@@ -279,11 +296,11 @@ class Watchdog:
         if known is None:
             self._identity, what = info, Happening.CONNECTED
         else:
-            self._is_other = (info.model, info.serial) != (known.model, known.serial)
+            self._is_other = not _is_same(info, known)
             what = Happening.OTHER_DEVICE if self._is_other else Happening.BACK
         code = OtherDevice.code if what is Happening.OTHER_DEVICE else ""
         self._say(what, code, f"{info.model} {info.serial}", device=info)
-        self._attempt, self._problem, self._refusal = 0, ("", ""), ""
+        self._attempt, self._problem, self._reasons, self._was_lost = 0, ("", ""), set(), False
 
     def _say(
         self, what: Happening, code: str = "", detail: str = "", device: DeviceInfo | None = None
@@ -303,6 +320,10 @@ class Watchdog:
 
     def _now(self) -> float:
         return self._clock.monotonic()
+
+
+def _is_same(one: DeviceInfo, other: DeviceInfo) -> bool:
+    return (one.model, one.serial) == (other.model, other.serial)
 
 
 def _told_code(error: DeviceError) -> str:

@@ -16,6 +16,8 @@ class CardFault(StrEnum):
     # the card and its contact
     SILENT = "silent-card"
     """Commands are never answered."""
+    LATE = "late-answer"
+    """Every command is answered, but later than any driver waits (6 s)."""
     SLOW = "slow-card"
     """Every command takes 0.3 s."""
     MUTE = "mute-card"
@@ -93,6 +95,11 @@ CARD_FAULTS: Final[Mapping[CardFault, FaultNote]] = MappingProxyType(
     {
         CardFault.SILENT: FaultNote(
             "the card takes commands and never answers",
+            f"The card stopped answering. {_LIFT}",
+            ("DEV-510", "DEV-511"),
+        ),
+        CardFault.LATE: FaultNote(
+            "the card answers a command after 6 s, when nobody waits for it any more",
             f"The card stopped answering. {_LIFT}",
             ("DEV-510", "DEV-511"),
         ),

@@ -64,11 +64,13 @@ class WasReset(Exception):
 class Pace:
     """How slow the card is: seconds a command and seconds a byte of its answer.
 
-    A genuine card needs 5 to 10 s for a whole reading; 0.025 and 0.0001 come near.
+    A genuine card needs 5 to 10 s for a whole reading; 0.025 and 0.0001 come near. `late_s` is how
+    long a command takes while the fault `late-answer` is active: a reader gives up after 5 s.
     """
 
     command_s: float = 0.0
     byte_s: float = 0.0
+    late_s: float = 6.0
 
 
 class CardScene(Protocol):
@@ -247,6 +249,7 @@ class CardSlot(ABC):
         if len(answer) < STATUS_BYTES:  # to a reader this is a broken contact
             self._struck.add(CardFault.NO_STATUS)
         slow_s = SLOW_COMMAND_S if CardFault.SLOW in self.faults else 0.0
+        slow_s += self._pace.late_s if CardFault.LATE in self.faults else 0.0
         self._take_time(card, slow_s + self._pace.command_s + len(answer) * self._pace.byte_s)
         return answer
 

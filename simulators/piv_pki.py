@@ -71,6 +71,15 @@ class OperatorAuthority:
         builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         return cls(builder.sign(key, SHA256()), key)
 
+    def earlier(self, now: datetime.datetime) -> x509.Certificate:
+        """Return a certificate of the same name and key that ended a hundred days before `now`."""
+        form = CertificateForm(days_before=800.0, days_valid=700.0)
+        subject = self.certificate.subject
+        builder = _builder(subject, subject, self.key.public_key(), now, form)
+        builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
+        builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        return builder.sign(self.key, SHA256())
+
     def issue(
         self,
         name: str,

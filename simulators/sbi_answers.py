@@ -101,7 +101,11 @@ class Scribe:
         items = []
         for position, image in _delivery(pictures, faults):
             record = record_of(position, image, self._now(faults), faults, bool(wish.exceptions))
-            token = self._token(self._content(device, wish, position, image, record), faults)
+            content = self._content(device, wish, position, image, record)
+            if SbiFault.FOREIGN_SIGNER in faults:
+                token = self._pki.neighbour.token(content)
+            else:
+                token = self._token(content, faults)
             if SbiFault.TAMPERED in faults:
                 kept, tail = token[:-_SIGNATURE_TAIL], token[-_SIGNATURE_TAIL:]
                 token = kept + tail.swapcase()

@@ -43,6 +43,11 @@ NOTES: Final[Mapping[str, FaultNote]] = {
         "The answer is refused: another device gave it.",
         ("DEV-214",),
     ),
+    "foreign-signer": FaultNote(
+        "Captures are signed by another device's key and carry the `digitalId` of this one.",
+        "The capture is refused: another device signed it.",
+        ("DEV-214",),
+    ),
     "foreign-callback": FaultNote(
         "The device says that it wants to be called on another computer.",
         "The device is refused: its address is not on this computer.",

@@ -33,6 +33,8 @@ class SbiFault(StrEnum):
     """The signature of a capture does not match its content."""
     FOREIGN_DEVICE = "foreign-device"
     """The answers name another serial number than the device has."""
+    FOREIGN_SIGNER = "foreign-signer"
+    """Captures are signed by another device's key and carry the `digitalId` of this one."""
     FOREIGN_CALLBACK = "foreign-callback"
     """The device says that it wants to be called on another computer."""
     FOREIGN_TRANSACTION = "foreign-transaction"

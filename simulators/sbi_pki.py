@@ -1,4 +1,4 @@
-"""Keys and certificates of simulated SBI devices: roots, a device key, a chip key, and a stranger.
+"""Keys and certificates of simulated SBI devices: roots, two devices, a chip, and a stranger.
 
 Keys are made once a process: they protect nothing and take long to generate.
 """
@@ -74,7 +74,10 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPki:
-    """Everything that signs: `device` and `chip` in good faith, the others not."""
+    """Everything that signs: `device` and `chip` in good faith, the others not.
+
+    `neighbour` is the key of another device below the same root.
+    """
 
     device_root: Authority
     chip_root: Authority
@@ -83,6 +86,7 @@ class SimulatedPki:
     expired: Signer
     future: Signer
     stranger: Signer
+    neighbour: Signer
 
     @classmethod
     def create(cls, now: datetime | None = None) -> Self:
@@ -101,6 +105,7 @@ class SimulatedPki:
             device_root.issue("Simulated SBI device", at, timedelta(hours=-1)),
             device_root.issue("Simulated SBI device", at, month, age=timedelta(days=-1)),
             impostor.issue("Simulated SBI device", at, month),
+            device_root.issue("Another simulated SBI device", at, month),
         )
 
     def write(self, folder: Path) -> tuple[Path, ...]:

@@ -87,6 +87,9 @@ _STATION = {
     "CLI-101": Text(
         N_("These options do not go together"), N_("Correct the command, then run it again")
     ),
+    "CLI-102": Text(
+        N_("The file to be written exists already"), N_("Give the name of a file that is not there")
+    ),
     INTERNAL_ERROR: Text(N_("Internal error in the program"), _CALL),
 }
 

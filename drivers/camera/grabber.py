@@ -7,12 +7,15 @@ one beginning to the next) and opens anew, until it is stopped.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from drivers.api import LatestFrame
 from drivers.camera.freshness import Memory
@@ -37,6 +40,12 @@ STALLED_AFTER_S: Final = 0.9
 
 STALL_SHARE: Final = 0.9
 """A stream that failed sooner than this share of the read time-out was ended by the camera."""
+SAME_AGAIN: Final = "the same picture comes again and again"
+
+JOIN_AT_EXIT_S: Final = 2.0
+"""The end of the program waits so long for all grab threads together."""
+
+_started: WeakSet[FrameGrabber] = WeakSet()
 
 
 class FrameGrabber:
@@ -78,6 +87,7 @@ class FrameGrabber:
         self._sequence = first_sequence - 1
         self._link = Link.OPENING
         self._reason = "the camera is being opened"
+        self._fell_at = clock.monotonic()
         self._control = ""
         self._facts: dict[str, float] = {}
         self._size = (0, 0)
@@ -95,6 +105,11 @@ class FrameGrabber:
     def reason(self) -> str:
         """Why no picture comes."""
         return self._reason
+
+    @property
+    def fell_at(self) -> float:
+        """When the link became what it is, unless it is streaming; monotonic seconds."""
+        return self._fell_at
 
     @property
     def control(self) -> str:
@@ -128,6 +143,7 @@ class FrameGrabber:
 
     def start(self) -> None:
         """Start the thread; a grabber runs once."""
+        _started.add(self)
         self._thread.start()
 
     def stop(self) -> None:
@@ -212,7 +228,8 @@ class FrameGrabber:
 
     def _read_until_failure(self, capture: cv2.VideoCapture, settle_frames: int) -> bool:
         had_a_frame = False
-        renewed_at = self._began_at
+        # not since the opening began: a slow opening and one old picture are no stall
+        renewed_at = self._clock.monotonic()
         raw: Any = None
         garbled = self._counters.garbled
         while not self._stop.is_set():
@@ -279,9 +296,26 @@ class FrameGrabber:
         if garbled > 0:
             self._fall(Link.BROKEN, "only pictures come that are not whole")
         else:
-            self._fall(Link.FROZEN, "the same picture comes again and again")
+            self._fall(Link.FROZEN, SAME_AGAIN)
 
     def _fall(self, link: Link, reason: str) -> None:
         if (link, reason) != (self._link, self._reason):
             self._recorder.note(f"{link}: {reason}")
+        if link is not self._link:
+            self._fell_at = self._clock.monotonic()
         self._link, self._reason = link, reason
+
+
+@atexit.register
+def join_all() -> None:
+    """End every grab thread while the interpreter still lives; waits `JOIN_AT_EXIT_S` at most.
+
+    An ending interpreter ends a daemon thread where it next asks for Python, which unwinds
+    OpenCV's C++ frames under it and aborts the process (SIGABRT instead of the exit status).
+    """
+    deadline = time.monotonic() + JOIN_AT_EXIT_S
+    grabbers = tuple(_started)
+    for grabber in grabbers:
+        grabber.stop()
+    for grabber in grabbers:
+        grabber.join(max(0.0, deadline - time.monotonic()))

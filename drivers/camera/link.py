@@ -69,7 +69,7 @@ def verb_error(device: str, link: Link, reason: str, control: str = "") -> Devic
 def connect_error(device: str, link: Link, reason: str, control: str = "") -> DeviceError:
     """Say why a camera could not be connected."""
     match link:
-        case Link.TAKEN | Link.REFUSED:
+        case Link.TAKEN | Link.REFUSED | Link.FROZEN:
             return verb_error(device, link, reason, control)
         case _:
             return ConnectFailed(device, reason)

@@ -55,7 +55,8 @@ class CameraSettings(DeviceSettings):
     Attributes:
         source: `http://`, `https://` or `rtsp://` URL of a stream, or a link below /dev/v4l/by-id
             or /dev/v4l/by-path. Never an index: indices move at each replug.
-        width, height: expected size in pixels, both or none; 0 takes what the camera gives.
+        width, height: expected size in pixels, both or none; 0 takes what the camera gives at
+            its first connection, and holds it to that until the program ends.
         fps: frames per second asked for; 0 takes what the camera gives.
         model, serial: identity of a network camera, which has none of its own. A by-id link names
             both; what is given here wins.

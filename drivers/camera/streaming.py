@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from drivers.api import PreviewingDevice
 from drivers.camera.freshness import Memory
-from drivers.camera.grabber import FrameGrabber
+from drivers.camera.grabber import SAME_AGAIN, FrameGrabber
 from drivers.camera.inspection import band_strength, measure_light, torn
 from drivers.camera.link import Link, connect_error, verb_error
 from drivers.camera.pictures import Picture, Raw
@@ -42,13 +42,16 @@ LARGEST_BURST: Final = 32
 """Frames of a burst are in memory together: 90 MB at 720p."""
 
 OPENING_PATIENCE_S: Final = 0.7
-"""A stream that has just ended gets so long to come back before an idle look complains (own)."""
+"""A stream that has just ended or stalled gets so long to come back before an idle look complains
+(own): on a loaded machine a stall is often over by then."""
 
 _POLL_S = 0.05
 _GLANCE_S = 0.01
 _SILENCE_S: Final = 2.5
 """A camera that is there and silent gets a second opening: some wake up slowly."""
 _JOIN_S = 1.9  # the longest opening with its probe takes 1.75 s; `close` waits 2 s
+_JOIN_AFTER_FAILURE_S: Final = 0.8
+"""Less than the grace of a call that was cancelled or whose time is over."""
 
 
 class StreamingCamera(PreviewingDevice):
@@ -59,6 +62,9 @@ class StreamingCamera(PreviewingDevice):
     verb that got no frame until its deadline says why: `PictureStopped`, `PictureFrozen`,
     `PictureBroken`; one whose camera cannot be opened any more ends after half a second with
     `Disconnected`, `DeviceBusy` or `ControlRefused`.
+
+    The size of the first connection holds over every later one, unless the configuration names a
+    size: a camera that comes back with smaller pictures has lost its set-up.
 
     A driver names its entry point in `driver` and says in `_unpack` what a picture is.
     """
@@ -96,13 +102,10 @@ class StreamingCamera(PreviewingDevice):
             first_sequence=self._sequence + 1,
         )
         with ExitStack() as undo:
-            undo.callback(grabber.stop)  # not joined: an opening may outlive our deadline
+            undo.callback(self._end, grabber, _JOIN_AFTER_FAILURE_S)
             grabber.start()
             height, width = self._first_frame(grabber, call).image.shape[:2]
-            self._size = self._expected_size or (width, height)
-            if (width, height) != self._size:
-                raise ConnectFailed(self.name, self._wrong_size(width, height))
-            self._check_size(width, height)
+            self._match_size(width, height)
             undo.pop_all()
         self._grabber = grabber
         for remark in (f"pictures of {width} x {height}", *self._camera.remarks):
@@ -110,12 +113,25 @@ class StreamingCamera(PreviewingDevice):
         model, serial = self._camera.identity
         return DeviceInfo(self.kind, self.driver, model, serial, "", self._abilities)
 
+    def _match_size(self, width: int, height: int) -> None:
+        """Agree on the size of pictures, or raise what is wrong with this one."""
+        was_used = any(self._size)
+        expected = self._expected_size or (self._size if was_used else (width, height))
+        if (width, height) != expected:
+            wrong = _wrong_size((width, height), expected)
+            raise (PictureBroken if was_used else ConnectFailed)(self.name, wrong)
+        self._check_size(width, height)
+        self._size = expected
+
     def _first_frame(self, grabber: FrameGrabber, call: Call) -> Frame:
         patience = self.clock.monotonic() + _SILENCE_S
         with grabber.wanting():
             while (frame := grabber.newer_than(self._sequence, _POLL_S)) is None:
                 link, is_late = grabber.link, self.clock.monotonic() > patience
-                if link.hopeless or (is_late and link is not Link.OPENING):
+                is_over = call.remaining <= 0 and not call.cancelled.is_set()
+                if is_over and link in (Link.OPENING, Link.STREAMING) and grabber.counters.repeated:
+                    raise PictureFrozen(self.name, SAME_AGAIN)
+                if link.hopeless or ((is_late or is_over) and link is not Link.OPENING):
                     raise connect_error(self.name, link, grabber.reason, grabber.control)
                 call.check()
         return frame
@@ -131,18 +147,19 @@ class StreamingCamera(PreviewingDevice):
         if (width, height) == self._size:
             self._frames.put(frame)
 
-    def _wrong_size(self, width: int, height: int) -> str:
-        return f"picture of {width} x {height}, expected {self._size[0]} x {self._size[1]}"
-
     def _do_close(self) -> None:
         grabber, self._grabber = self._grabber, None
         if grabber is None:
             return
-        grabber.stop()
-        if not grabber.join(_JOIN_S):
-            self.recorder.note("the grab thread still waits for the camera; abandoned")
+        self._end(grabber, _JOIN_S)
         self._sequence = max(self._sequence, grabber.sequence)
         self._frames.clear()
+
+    def _end(self, grabber: FrameGrabber, patience_s: float) -> None:
+        """Stop a grab thread and wait for it; what still hangs is joined when the program ends."""
+        grabber.stop()
+        if not grabber.join(patience_s):
+            self.recorder.note("the grab thread still waits for the camera; abandoned")
 
     def _do_stop_preview(self, call: Call) -> None:
         self._running().preview(False)
@@ -150,12 +167,19 @@ class StreamingCamera(PreviewingDevice):
     def _do_check(self, call: Call) -> None:
         grabber = self._running()
         patience = self.clock.monotonic() + OPENING_PATIENCE_S
-        while grabber.link is Link.OPENING and self.clock.monotonic() < patience:
+        while self._may_heal(grabber, patience):
             call.sleep(_GLANCE_S)
         if grabber.link is not Link.STREAMING:
             raise self._why(grabber, grabber.link)
         if grabber.size != self._size:
-            raise PictureBroken(self.name, self._wrong_size(*grabber.size))
+            raise PictureBroken(self.name, _wrong_size(grabber.size, self._size))
+
+    def _may_heal(self, grabber: FrameGrabber, patience: float) -> bool:
+        """Whether the stream is being opened anew and may be back in a moment."""
+        now = self.clock.monotonic()
+        if grabber.link is Link.SILENT:  # counted from the stall: later looks do not wait again
+            return now < grabber.fell_at + OPENING_PATIENCE_S
+        return grabber.link is Link.OPENING and now < patience
 
     def _do_self_test(self, call: Call) -> SelfTest:
         grabber = self._running()
@@ -240,7 +264,7 @@ class StreamingCamera(PreviewingDevice):
                     continue
                 height, width = frame.image.shape[:2]
                 if (width, height) != self._size:
-                    raise PictureBroken(self.name, self._wrong_size(width, height))
+                    raise PictureBroken(self.name, _wrong_size((width, height), self._size))
                 count -= 1
                 yield frame
 
@@ -262,7 +286,7 @@ class StreamingCamera(PreviewingDevice):
             if garbled > 0:
                 return PictureBroken(self.name, f"{garbled} pictures came, none of them whole")
             if repeated > 0:
-                return PictureFrozen(self.name, "the same picture comes again and again")
+                return PictureFrozen(self.name, SAME_AGAIN)
         return self._why(grabber, link)
 
     def _why(self, grabber: FrameGrabber, link: Link) -> DeviceError:
@@ -271,3 +295,7 @@ class StreamingCamera(PreviewingDevice):
             # a lost device must not come back to life by itself, with its preview running
             grabber.stop()
         return error
+
+
+def _wrong_size(came: tuple[int, int], expected: tuple[int, int]) -> str:
+    return f"picture of {came[0]} x {came[1]}, expected {expected[0]} x {expected[1]}"

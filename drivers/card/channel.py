@@ -1,12 +1,14 @@
 """The channel that profile code gets: one card of one session, on the link thread.
 
 A channel serves only inside `CardSession.run`. It looks at the deadline and the cancellation of
-that call before every command, so that an abandoned link thread stops sending by itself, and after
-one failed exchange it sends nothing more.
+that call before every command, and whether anybody still waits for it: whoever stops waiting ends
+the channel first, so that an answer that comes late has no consequences. After one failed exchange
+it sends nothing more.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeVar
@@ -47,7 +49,8 @@ class Outstanding(NamedTuple):
 class SlotChannel:
     """A `CardChannel` to one slot.
 
-    `outstanding` and `failure` are read by the device thread, the rest belongs to the link thread.
+    `outstanding` and `failure` are read by the device thread, which also calls `end`; the rest
+    belongs to the link thread.
     """
 
     slot = CARD
@@ -56,7 +59,10 @@ class SlotChannel:
         self._device = device
         self._contact = contact
         self._recorder = recorder
+        self._gate = threading.Lock()  # a command begins either before `end` or never
         self._call: Call | None = None
+        self._ended: Call | None = None
+        self._is_over = False
         self._pending = b""
         self._sent_at = 0.0
         self.failure: DeviceError | None = None
@@ -81,13 +87,7 @@ class SlotChannel:
         """
         if len(apdu) not in SHORT_APDU_BYTES:
             raise Unsupported(self._device, f"command of {len(apdu)} bytes is no short APDU")
-        call = self._call
-        if call is None or self.failure is not None:
-            raise self._refusal()
-        now = call.clock.monotonic()
-        if now >= call.deadline or call.cancelled.is_set():
-            call.check()
-        self._pending, self._sent_at = apdu, now
+        self._begin(apdu)
         try:
             answer = self._contact.transmit(apdu)
         except DeviceError as error:
@@ -105,6 +105,28 @@ class SlotChannel:
         apdu, since = self._pending, self._sent_at
         what = "power on" if apdu is POWER_ON else apdu[:4].hex()
         return Outstanding(self.slot, what, since) if apdu else None
+
+    def end(self, call: Call | None = None) -> None:
+        """Send nothing more for `call`, or for anybody where it is None; from any thread.
+
+        A command that is on its way is not called back; its answer is the last thing that the work
+        gets to see.
+        """
+        with self._gate:
+            self._ended = call
+            self._is_over = self._is_over or call is None
+
+    def _begin(self, apdu: bytes) -> None:
+        """Write down that a command is on its way, if one may still be sent."""
+        with self._gate:
+            call = self._call
+            is_ended = self._is_over or call is self._ended
+            if call is None or is_ended or self.failure is not None:
+                raise self._refusal()
+            now = call.clock.monotonic()
+            if now >= call.deadline or call.cancelled.is_set():
+                call.check()
+            self._pending, self._sent_at = apdu, now
 
     def _note(self, apdu: bytes, outcome: str) -> None:
         # header and sizes: data and their hashes would give away UID, NIK and PIN; one entry for
@@ -148,15 +170,14 @@ class ModuleChannel(SlotChannel):
             DeviceTimeout, Cancelled: the call that this channel serves has ended.
         """
         try:
-            if not self._is_connected and self._call is not None and self.failure is None:
-                self._connect(self._call)
+            if not self._is_connected:
+                self._connect()
             return super().transmit(apdu)
         except (NoCard, CardLost) as error:
             raise SamMissing(self._device, error.detail or "the slot is empty") from error
 
-    def _connect(self, call: Call) -> None:
-        call.check()
-        self._pending, self._sent_at = POWER_ON, call.clock.monotonic()
+    def _connect(self) -> None:
+        self._begin(POWER_ON)
         try:
             self._contact.connect()
             check_atr(self._contact.atr())
@@ -214,6 +235,12 @@ class SessionChannel(SlotChannel):
         """Whether the link must be given up: a module that failed alone is no reason."""
         module_error = None if self._module is None else self._module.failure
         return self.failure is not None or isinstance(module_error, ServiceDown)
+
+    def end(self, call: Call | None = None) -> None:
+        """Send nothing more for `call` (or for anybody) to either slot; from any thread."""
+        super().end(call)
+        if self._module is not None:
+            self._module.end(call)
 
     @contextmanager
     def serving(self, call: Call) -> Iterator[None]:

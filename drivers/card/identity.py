@@ -19,7 +19,7 @@ from drivers.card.profiles import ktpel, open_lds
 from drivers.card.profiles.ktpel_protected import KtpelContent, ProtectedContent, read_ktpel
 from drivers.card.reader import SIMULATED
 from drivers.card.signature import SignatureCheck
-from drivers.errors import CardUnreadable, DeviceError
+from drivers.errors import CardNotAuthentic, CardUnreadable, DeviceError
 
 T = TypeVar("T")
 
@@ -93,7 +93,8 @@ async def read_identity(reader: CardReader, timeout: float = 20.0) -> CardReadin
     """Read what this reader may read of the card; return only after the session was confirmed.
 
     Biodata come from the KTP-el itself where an access module opens it, else from the open test
-    application where the card has one.
+    application where the card has one. A card that could not prove to the module what it is gives
+    none: an open application on a copied card could say anything.
 
     Args:
         reader: connected.
@@ -125,6 +126,8 @@ def _read(card: CardChannel, uid: bytes, access: CardAccess) -> _Found:
         # asked last: a plain command ends the protected channel
         is_test = content.protected.module.startswith(TEST_MODULE) or open_lds.is_present(channel)
         return _Found(content, None, is_test)
+    if content is not None and isinstance(content.problem, CardNotAuthentic):
+        return _Found(content, None, open_lds.is_present(channel))
     open_content = open_lds.read_open_lds(channel, access.authorities, datetime.now(UTC))
     return _Found(content, open_content, open_content is not None)
 

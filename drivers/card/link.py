@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from drivers.card.transport import CardTransport
 from drivers.device import Call
-from drivers.errors import DeviceError
 from drivers.worker import DeviceThread
 
 T = TypeVar("T")
@@ -37,6 +36,7 @@ class CardLink:
         call: Call,
         work: Callable[[CardTransport], T],
         watch: Callable[[], None] = lambda: None,
+        give_up: Callable[[], None] = lambda: None,
     ) -> T:
         """Run `work` on the link thread; raise what it raises, or what ends the call.
 
@@ -44,6 +44,8 @@ class CardLink:
             call: its deadline and cancellation are looked at every 50 ms.
             work: gets the transport, on the link thread.
             watch: called as often, on the calling thread; what it raises ends the waiting too.
+            give_up: called once when the waiting ends without an answer, before anything else can
+                happen; must keep `work` from sending more.
         """
         future = self._thread.submit(lambda: work(self._transport))
         while True:
@@ -55,7 +57,8 @@ class CardLink:
             try:
                 call.check()
                 watch()
-            except DeviceError:
+            except BaseException:
+                give_up()
                 # work that is between two commands ends by itself, and the link stays usable
                 wait([future], END_PATIENCE_S)
                 raise

@@ -141,6 +141,11 @@ class ReaderMonitor:
         )
         self._thread.start()
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether the monitor's thread runs; what `view` says counts only then."""
+        return self._thread is not None and self._thread.is_alive()
+
     def wait_ready(self, timeout: float) -> bool:
         """Wait for the first look at the service; say whether there was one."""
         return self._ready.wait(timeout)
@@ -170,15 +175,25 @@ class ReaderMonitor:
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
+            started = self._clock.monotonic()
             try:
                 self._watch_service()
             except DeviceError as error:
                 was_up = self._view.service_is_up
                 self._service_lost(error.detail)
-                self._ready.set()
-                pause_s = FIRST_PAUSE_S if was_up else pause_s
-                self._clock.wait(self._stopping, pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                pause_s = self._rest(FIRST_PAUSE_S if was_up else pause_s)
+            except Exception as error:  # the thread border: pyscard raises SystemError inside calls
+                log.warning("monitor of %s: %s", self._device, type(error).__name__)
+                self._service_lost(f"the monitor failed: {type(error).__name__}")
+                # a fault of our own does not count as a fresh service, however often it is found
+                has_lasted = self._clock.monotonic() - started > LONGEST_PAUSE_S
+                pause_s = self._rest(FIRST_PAUSE_S if has_lasted else pause_s)
+
+    def _rest(self, pause_s: float) -> float:
+        """Wait before the service is looked for again; return how long to wait the next time."""
+        self._ready.set()
+        self._clock.wait(self._stopping, pause_s)
+        return min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _watch_service(self) -> None:
         """Watch until the service ends (raises) or the monitor is stopped (returns)."""

@@ -26,6 +26,7 @@ from drivers.errors import (
 from drivers.values import CardState
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+SHORT_HEADER_BYTES: Final = 5
 COUNTER_BITS: Final = 16
 """The upper half of a reader's event state counts insertions and removals."""
 
@@ -101,6 +102,8 @@ class PcscContact:
         return bytes(atr)
 
     def transmit(self, apdu: bytes) -> bytes:
+        if self._protocol == self._scard.SCARD_PROTOCOL_T0:
+            apdu = without_expected_length(apdu)
         code, answer = self._scard.SCardTransmit(self._handle, self._protocol, list(apdu))
         if code != SUCCESS:
             raise self._lost(code)
@@ -237,6 +240,16 @@ class _AbsentModule:
 
     def disconnect(self) -> None:
         """Do nothing: there is nothing to give up."""
+
+
+def without_expected_length(apdu: bytes) -> bytes:
+    """Return a short command as T=0 carries it: with data there is no place for Le (case 4).
+
+    The card announces its answer by 61xx then, and the caller follows with GET RESPONSE.
+    Source: ISO/IEC 7816-3:2006 clause 12.2 (case 4S).
+    """
+    has_data = len(apdu) > SHORT_HEADER_BYTES and apdu[4] > 0
+    return apdu[:-1] if has_data and len(apdu) == SHORT_HEADER_BYTES + apdu[4] + 1 else apdu
 
 
 def _checked(device: str, result: Sequence[Any]) -> Sequence[Any]:

@@ -20,13 +20,14 @@ from drivers.card.transport_reader import (
     TransportReader,
 )
 from drivers.clock import Clock
-from drivers.errors import ReaderGone, ServiceDown
+from drivers.errors import DeviceError, ReaderGone, ServiceDown
 
 __all__ = ["GET_UID", "SAM", "SIMULATED", "LoopbackReader", "PcscReader", "TransportReader"]
 
 VIRTUAL_READER: Final = re.compile(r"Virtual PCD|\S+-SIM\b")
 """Names of readers without hardware: that of the vpcd package, and those of `rekam-sim`."""
 MONITOR_PATIENCE_S: Final = 2.0
+MONITOR_STEP_S: Final = 0.1
 
 
 class PcscReader(TransportReader):
@@ -69,12 +70,22 @@ class PcscReader(TransportReader):
 
     def _do_connect(self, call: Call) -> DeviceInfo:
         info = super()._do_connect(call)
+        try:
+            self._start_monitor(call)
+        except DeviceError:
+            self._do_close()
+            raise
+        return info
+
+    def _start_monitor(self, call: Call) -> None:
         monitor = self._monitor = ReaderMonitor(self.name, self._service_socket, clock=self.clock)
         monitor.subscribe(self._saw)
         monitor.start()
-        monitor.wait_ready(min(MONITOR_PATIENCE_S, call.remaining))
+        for _ in range(int(MONITOR_PATIENCE_S / MONITOR_STEP_S)):
+            call.check()
+            if monitor.wait_ready(MONITOR_STEP_S):
+                break
         self._service_starts = monitor.view.service_starts
-        return info
 
     def _do_close(self) -> None:
         monitor, self._monitor = self._monitor, None
@@ -87,6 +98,8 @@ class PcscReader(TransportReader):
         if (monitor := self._monitor) is None:
             super()._do_check(call)
             return
+        if not monitor.is_watching:
+            raise ServiceDown(self.name, "the monitor of the readers has ended")
         view = monitor.view
         if not view.service_is_up:
             raise ServiceDown(self.name, view.fault)

@@ -141,6 +141,7 @@ class PcscSam:
         self._device = channel.device
         self._channel = ApduChannel(channel)
         self._opening = opening
+        self._is_over = False
 
     def open(self) -> None:
         if self._opening.is_refused:
@@ -156,6 +157,11 @@ class PcscSam:
 
     def clear(self) -> None:
         self._succeed("clear", CLEAR)
+        self._is_over = False
+
+    def forget(self) -> None:
+        # the module keeps its keys until it is cleared or loses power; nothing is asked of it
+        self._is_over = True
 
     def begin(self, card_control: bytes, uid8: bytes, challenge: bytes) -> bytes:
         if len(uid8) != UID8_BYTES or len(challenge) != CHALLENGE_BYTES:
@@ -175,12 +181,14 @@ class PcscSam:
         self._expect_success("finish", status)
 
     def protect(self, apdu: bytes) -> bytes:
+        self._check_channel()
         sealed = self._succeed("protect", PROTECT, apdu)
         if len(sealed) < 5:
             raise AccessModuleRefused(self._device, "9000", f"protect: {len(sealed)} bytes")
         return sealed
 
     def unprotect(self, body: bytes) -> bytes:
+        self._check_channel()
         if len(body) > 255:
             raise SecureMessagingError(f"protected answer of {len(body)} bytes")
         status, opened = self._ask(UNPROTECT, body)
@@ -209,6 +217,10 @@ class PcscSam:
     def is_signature_valid(self) -> bool:
         status, _ = self._ask(VERDICT)
         return status == SUCCESS
+
+    def _check_channel(self) -> None:
+        if self._is_over:
+            raise SecureMessagingError("the channel is over")
 
     def _succeed(self, step: str, header: bytes, data: bytes = b"") -> bytes:
         status, answer = self._ask(header, data)

@@ -49,6 +49,10 @@ _COUNTER_LIMIT: Final = 1 << 64
 class SecureChannel(Protocol):
     """One end of a protected channel; after a failure it is over and protects nothing more."""
 
+    def forget(self) -> None:
+        """Be over from now on; idempotent, sends nothing and cannot fail."""
+        ...
+
     def protect(self, apdu: bytes) -> bytes:
         """Seal a short command.
 
@@ -70,7 +74,8 @@ class SecuredCard:
     """A `CardChannel` whose commands travel protected.
 
     `transmit` raises `SecureChannelBroken` when an answer was changed on its way, comes from
-    another card, or the card found our command changed: everything read so far must be thrown away.
+    another card, or the card found our command changed: everything read so far must be thrown away,
+    and the channel is over.
     """
 
     def __init__(self, card: CardChannel, secure: SecureChannel) -> None:
@@ -96,6 +101,7 @@ class SecuredCard:
                 raise SecureMessagingError(f"the card answered {status.hex()} in clear")
             return self._secure.unprotect(body)
         except SecureMessagingError as error:
+            self._secure.forget()
             raise SecureChannelBroken(self.device, str(error)) from error
 
 
@@ -109,7 +115,7 @@ class IcaoSecureMessaging:
     def __repr__(self) -> str:
         return f"IcaoSecureMessaging({'open' if self._keys else 'over'})"
 
-    def clear(self) -> None:
+    def forget(self) -> None:
         """Forget the keys; idempotent."""
         self._keys = None
 
@@ -136,7 +142,7 @@ class IcaoSecureMessaging:
             cryptogram = objects.get(TAG_CRYPTOGRAM)
             return (b"" if cryptogram is None else open_data(keys, cryptogram)) + status
         except SecureMessagingError:
-            self.clear()
+            self.forget()
             raise
 
     def _live_keys(self) -> KeyPair:

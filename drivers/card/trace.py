@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TextIO, TypeVar
+from typing import Final, TypeVar
 
 from drivers.card.channel import ACCESS_MODULE, CARD, status_text
 from drivers.card.transport import CardContact, CardTransport
@@ -23,18 +23,19 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LARGEST_FILE_BYTES: Final = 4 << 20
+OWNER_ONLY: Final = 0o600
 
 
 class Trace:
     """The file of a trace: its owner alone may read it, and at 4 MiB a new one begins.
 
-    One old file is kept beside it (`NAME.1`). Where it cannot be written, tracing stops and the log
-    says so: a diagnosis must not stop the desk.
+    One old file is kept beside it (`NAME.1`). Where it cannot be written, or the name is a symbolic
+    link, tracing stops and the log says so: a diagnosis must not stop the desk. The file is open
+    only while a line is written, because a link that was given up may write its last one late.
     """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._file: TextIO | None = None
         self._lock = threading.Lock()
         self._has_failed = False
 
@@ -44,26 +45,19 @@ class Trace:
             if self._has_failed:
                 return
             try:
-                self._write(f"{time.monotonic():.6f} {text}\n")
+                self._write(f"{time.monotonic():.6f} {text}\n".encode())
             except OSError as error:
                 self._has_failed = True
                 log.warning("the card trace cannot be written: %s", type(error).__name__)
 
-    def close(self) -> None:
-        """Close the file; the next line opens it again."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
-    def _write(self, line: str) -> None:
-        if self._file is not None and self._file.tell() + len(line) > LARGEST_FILE_BYTES:
-            self._file.close()
-            self._file = None
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-        if self._file is None:
-            self._file = open(self._path, "a", encoding="utf-8", buffering=1, opener=_private)
-        self._file.write(line)
+    def _write(self, line: bytes) -> None:
+        with open(self._path, "ab", opener=_private) as file:
+            if file.tell() + len(line) <= LARGEST_FILE_BYTES:
+                file.write(line)
+                return
+        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        with open(self._path, "ab", opener=_private) as file:
+            file.write(line)
 
 
 class TracedContact:
@@ -148,5 +142,11 @@ class TraceTransport:
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a file that its owner alone may read."""
-    return os.open(path, flags, 0o600)
+    """Open a file, never what a link points to; its owner alone may read it from now on."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW, OWNER_ONLY)
+    try:
+        os.fchmod(descriptor, OWNER_ONLY)  # the file may have been there, with another mode
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -134,10 +134,8 @@ class TransportReader(CardReader):
         )
 
     def _do_close(self) -> None:
-        self._channel = self._identity = None
+        self._forget_session()
         self._links.close()
-        if self._trace is not None:
-            self._trace.close()
 
     def _do_check(self, call: Call) -> None:
         self._look(call)
@@ -250,7 +248,9 @@ class TransportReader(CardReader):
                 is_done = True
 
         try:
-            return link.ask(call, whole, lambda: self._check_patience(channel))
+            return link.ask(
+                call, whole, lambda: self._check_patience(channel), lambda: channel.end(call)
+            )
         finally:
             unanswered = None if is_done else channel.waits_for
             if unanswered is not None:
@@ -286,7 +286,7 @@ class TransportReader(CardReader):
 
     def _end_session(self, call: Call) -> None:
         if self._channel is not None:
-            self._channel = self._identity = None
+            self._forget_session()
             self._ask(call, _give_up_cards)
 
     def _ask(self, call: Call, work: Callable[[CardTransport], T]) -> T:
@@ -301,8 +301,13 @@ class TransportReader(CardReader):
 
     def _drop_link(self, slot: str = CARD) -> None:
         """End the session and give the link up; `slot` may still owe an answer."""
-        self._channel = self._identity = None
+        self._forget_session()
         self._links.drop(slot)
+
+    def _forget_session(self) -> None:
+        channel, self._channel, self._identity = self._channel, None, None
+        if channel is not None:
+            channel.end()
 
     def _traced_transport(self) -> CardTransport:
         transport = self._make_transport()

@@ -25,6 +25,7 @@ from drivers.sbi.protocol import PURPOSE, Target, name_of
 from drivers.sbi.requests import CaptureOrder
 from drivers.sbi.samples import sample_of
 from drivers.sbi.trust import Check, CheckFailed, DigitalId, Identity, Trust
+from drivers.sbi.versions import Version
 from drivers.values import Attestation, Sample, Score
 
 MAX_CLOCK_DIFFERENCE_S: Final = 300.0
@@ -51,10 +52,11 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedAnswer:
-    """Samples in the order of the interface, and the proof that came with them."""
+    """Samples in the order of the interface, the proof that came with them, and whose they are."""
 
     samples: tuple[Sample, ...]
     attestation: Attestation
+    identity: Identity
 
 
 def verify_received(content: bytes, expected: Expectation) -> VerifiedAnswer:
@@ -99,6 +101,10 @@ def _verify_item(item: JsonObject, expected: Expectation) -> Token:
     inner = expected.trust.verify_identity(text(fields, "digitalId"), identity.level, expected.now)
     if DigitalId.of(inner.payload) != identity.digital_id:
         raise CheckFailed(Check.DEVICE_IDENTITY, "signed by another device")
+    check_signers(token, inner, identity.level)
+    if token.signer_sha256 != identity.signer_sha256:
+        raise CheckFailed(Check.DEVICE_IDENTITY, "signed by another key than its description")
+    check_device_code(text(fields, "deviceCode"), order.version)
     if order.version.has_device_code and text(fields, "deviceCode") != identity.device_code:
         raise CheckFailed(Check.DEVICE_IDENTITY, "another device code")
     if text(fields, "bioType") != order.target.bio_type:
@@ -110,6 +116,31 @@ def _verify_item(item: JsonObject, expected: Expectation) -> Token:
     _check_transaction(text(fields, "transactionId"), expected)
     _check_time(text(fields, "timestamp"), expected.now)
     return token
+
+
+def check_signers(token: Token, inner: Token, level: str) -> None:
+    """Demand that the key that signed `token` is that of the device which `inner` names.
+
+    A `digitalId` can be copied by whoever has seen it. At level 0 the device key signs both, at
+    level 1 the chip signs `inner` with a key of its own, and nothing in it names the device key.
+
+    Raises:
+        CheckFailed: one device signed, another one is named.
+    """
+    if level == "L0" and token.signer_sha256 != inner.signer_sha256:
+        raise CheckFailed(
+            Check.DEVICE_IDENTITY, "not signed by the key of the device that it names"
+        )
+
+
+def check_device_code(code: str, version: Version) -> None:
+    """Demand the `deviceCode` where the version has one.
+
+    Raises:
+        CheckFailed: there is none.
+    """
+    if version.has_device_code and not code:
+        raise CheckFailed(Check.DEVICE_IDENTITY, f"no device code, which {version.name} demands")
 
 
 def _check_transaction(number: str, expected: Expectation) -> None:
@@ -170,7 +201,7 @@ def _open(items: list[JsonObject], tokens: list[Token], expected: Expectation) -
             records.append(record)
         attestation = _attest(tokens, records, hashes, expected)
         samples = tuple(future.result() for future in decoding)
-    return VerifiedAnswer(samples, attestation)
+    return VerifiedAnswer(samples, attestation, expected.identity)
 
 
 def _attest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from drivers.device import Call
@@ -13,8 +13,15 @@ from drivers.errors import DeviceBusy, DeviceRefused, Disconnected, Unsupported,
 from drivers.recorder import Direction, FlightRecorder
 from drivers.sbi.answers import JsonObject, child, error_code, objects, text, texts
 from drivers.sbi.chain import BUSY_LIMIT_S, SERVICES, HashChain
-from drivers.sbi.checks import Expectation, VerifiedAnswer, verify_received
+from drivers.sbi.checks import (
+    Expectation,
+    VerifiedAnswer,
+    check_device_code,
+    check_signers,
+    verify_received,
+)
 from drivers.sbi.discovery import Found, callback_port, discover
+from drivers.sbi.errors import OtherDevice
 from drivers.sbi.link import exchange, exchange_raw
 from drivers.sbi.protocol import HOST, PURPOSE, BioType, Status, Target
 from drivers.sbi.requests import CaptureOrder, info_request
@@ -94,20 +101,31 @@ class SbiClient:
     def identify(self, call: Call) -> Identity:
         """Read and verify the signed description of the device.
 
+        A service describes all of its devices at once: what is wrong with another one, whose key
+        has ended perhaps, is no reason to refuse this one.
+
         Raises:
             Untrusted: a signature, a root, or what the description says does not hold.
             Disconnected: the service no longer has the device.
         """
+        failures: list[CheckFailed] = []
         try:
             self._port = callback_port(self._found.callback)
-            request = info_request(self.version)
-            answer = exchange(self._port, self.version.info, request, call, self._recorder)
-            for item in objects(answer, call.device):
-                identity = self._identity(item, call)
-                if identity is not None:
-                    return identity
         except CheckFailed as failure:
             raise failure.of(call.device) from failure
+        request = info_request(self.version)
+        answer = exchange(self._port, self.version.info, request, call, self._recorder)
+        for item in objects(answer, call.device):
+            try:
+                identity = self._identity(item, call)
+            except CheckFailed as failure:
+                self._recorder.note(f"description not believed: {failure.check}")
+                failures.append(failure)
+            else:
+                if identity is not None:
+                    return identity
+        if failures:
+            raise failures[0].of(call.device) from failures[0]
         raise Disconnected(call.device, "the service no longer describes the device")
 
     def _identity(self, item: JsonObject, call: Call) -> Identity | None:
@@ -127,6 +145,7 @@ class SbiClient:
         digital_id = DigitalId.of(inner.payload)
         if digital_id != self._found.digital_id or not digital_id.serial:
             raise CheckFailed(Check.DEVICE_IDENTITY, "another device than discovery announced")
+        check_signers(signed, inner, level)
         self._check_description(fields)
         return Identity(
             self._port,
@@ -144,6 +163,7 @@ class SbiClient:
         )
 
     def _check_description(self, fields: JsonObject) -> None:
+        check_device_code(text(fields, "deviceCode"), self.version)
         if self.version.name not in texts(fields, "specVersion"):
             raise CheckFailed(Check.SPEC_VERSION, f"device does not speak {self.version.name}")
         if text(fields, "purpose") != PURPOSE:
@@ -182,6 +202,9 @@ class SbiClient:
         self, identity: Identity, target: Target, wanted_score: int, call: Call
     ) -> VerifiedAnswer:
         """Capture and verify; the hash chain moves only when everything holds.
+
+        The answer's `identity` is that of the device as it signs now: its key may have been
+        renewed since `identity` was read.
 
         Raises:
             DeviceTimeout: nobody presented what was asked for.
@@ -226,9 +249,27 @@ class SbiClient:
             call.device, identity, self._policy.trust, order, call.clock.utc_now(), earlier
         )
         try:
-            verified = verify_received(received, expected)
+            verified = self._verified(received, expected, call)
         except (DeviceRefused, Untrusted) as error:
             self._recorder.note(f"capture rejected: {error.code} {error.detail}")
             raise
         self._recorder.note(f"{len(verified.samples)} samples verified", Direction.RECEIVED)
         return verified
+
+    def _verified(self, received: bytes, expected: Expectation, call: Call) -> VerifiedAnswer:
+        """Verify an answer; where its signer is not the known one, ask for the description again.
+
+        Device keys are renewed while a desk works. Only a new description, signed by the new key
+        and believed like the first one, tells that from another device's key.
+        """
+        try:
+            return verify_received(received, expected)
+        except OtherDevice as stranger:
+            try:
+                identity = self.identify(call)
+            except Untrusted as error:
+                raise stranger from error
+            if identity.signer_sha256 == expected.identity.signer_sha256:
+                raise
+            self._recorder.note("the device has a new key")
+            return verify_received(received, replace(expected, identity=identity))

@@ -9,7 +9,14 @@ from typing import ClassVar, Final
 from drivers.api import CaptureRequest, PreviewingDevice
 from drivers.clock import Clock
 from drivers.device import Call, DeviceSettings
-from drivers.errors import ConnectFailed, Disconnected, NotConnected, Unsupported, Untrusted
+from drivers.errors import (
+    ConnectFailed,
+    DeviceError,
+    Disconnected,
+    NotConnected,
+    Unsupported,
+    Untrusted,
+)
 from drivers.sbi.chain import HashChain
 from drivers.sbi.client import DeskPolicy, SbiClient, retry_while_busy
 from drivers.sbi.discovery import Found
@@ -95,14 +102,19 @@ class SbiDevice(PreviewingDevice):
     ) -> tuple[SbiClient, Identity]:
         """Find the device of before; where it is gone, the one that was plugged in instead.
 
-        Whether that one may be used is not decided here: it says who it is.
+        Whether that one may be used is not decided here: it says who it is. One that cannot is no
+        replacement: then what is wrong is that the device of before is not there.
         """
         try:
             return finder.find(self._known_serial, client_of, call)
-        except (ConnectFailed, Untrusted):
+        except (ConnectFailed, Untrusted) as missing:
             if self._expect_serial or not self._known_serial:
                 raise
-            return finder.find("", client_of, call)
+            try:
+                return finder.find("", client_of, call)
+            except (ConnectFailed, Untrusted) as error:
+                self.recorder.note(f"no other device instead: {error.code} {error.detail}")
+                raise missing from error
 
     def _load_policy(self) -> DeskPolicy:
         settings = self._settings
@@ -173,13 +185,17 @@ class SbiDevice(PreviewingDevice):
         started_at = self.clock.utc_now()
         try:
             verified = client.capture(identity, target, wanted_score, call)
-        finally:
+        except DeviceError:
             # a device goes on waiting for a finger when nobody reads its answer any more; what
             # ends that is the end of its live picture
             if call.cancelled.is_set() or call.remaining <= 0:
                 self._end_preview()
             elif preview is not None:
                 preview.release()
+            raise
+        if preview is not None:
+            preview.finish()
+        self._identity = verified.identity
         captured_at = self.clock.utc_now()
         return Capture(verified.samples, self.info, started_at, captured_at, verified.attestation)
 

@@ -1,8 +1,9 @@
 """JWS envelopes of SBI: compact RS256 tokens that bring their own certificate.
 
 Source: RFC 7515 (compact form, `x5c`), and SBI 0.9.5 for what is allowed: RS256 only, RSA of 2048
-bits or more, a signer issued by a root that the desk was given. The signature is checked over the
-bytes as received, never over re-encoded JSON.
+bits or more, a signer issued by a root that the desk was given. The signer is never an authority
+itself, and its key usage, where it has one, allows signatures (RFC 5280 4.2.1.3). The signature is
+checked over the bytes as received, never over re-encoded JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+
+from drivers.certificates import has_issued, is_authority, is_valid_at, may_sign
 
 MIN_RSA_BITS: Final = 2048
 
@@ -86,16 +89,18 @@ class TrustStore:
         return cls(tuple(found))
 
     def check_issuer(self, leaf: x509.Certificate, now: datetime) -> None:
-        """Demand that a valid anchor with the right to issue has issued a valid certificate.
+        """Demand that a valid anchor with the right to issue has issued a valid signer.
 
         Raises:
-            BadToken: none has, or anchor or certificate is outside its validity.
+            BadToken: none has, the certificate is not made for signing data, or anchor or
+                certificate is outside its validity.
         """
-        issuers = [anchor for anchor in self.anchors if _has_issued(anchor, leaf)]
+        issuers = [anchor for anchor in self.anchors if has_issued(anchor, leaf)]
         if not issuers:
             raise BadToken("certificate", "signer not issued by a root of this desk")
+        _check_purpose(leaf)
         _check_validity(leaf, "signer", now)
-        if not any(_is_valid(anchor, now) for anchor in issuers):
+        if not any(is_valid_at(anchor, now) for anchor in issuers):
             _check_validity(issuers[0], "root", now)
 
 
@@ -187,8 +192,14 @@ def _signing_key(leaf: x509.Certificate) -> RSAPublicKey:
     return key
 
 
-def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
-    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+def _check_purpose(leaf: x509.Certificate) -> None:
+    try:
+        if is_authority(leaf):
+            raise BadToken("certificate", "signed by an authority itself")
+        if not may_sign(leaf, must_say_so=False):
+            raise BadToken("certificate", "the key may not sign (key usage)")
+    except ValueError as error:
+        raise BadToken("certificate", "unreadable certificate") from error
 
 
 def _check_validity(certificate: x509.Certificate, whose: str, now: datetime) -> None:
@@ -196,12 +207,3 @@ def _check_validity(certificate: x509.Certificate, whose: str, now: datetime) ->
         raise BadToken("certificate-validity", f"{whose} has ended")
     if now < certificate.not_valid_before_utc:
         raise BadToken("timestamp", f"certificate of the {whose} begins in the future")
-
-
-def _has_issued(anchor: x509.Certificate, leaf: x509.Certificate) -> bool:
-    try:
-        constraints = anchor.extensions.get_extension_for_class(x509.BasicConstraints)
-        leaf.verify_directly_issued_by(anchor)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return constraints.value.ca

@@ -1,9 +1,9 @@
 """From a delivered record to a sample: the record must be what its label says.
 
-Source: SBI 0.9.5 and 1.0 for what registration accepts: fingers lossless at 490 to 1010 pixels per
-inch, irises as VGA or cropped pictures, faces in colour, lossless and full frontal (an exception
-photo shows the palms too and may be any picture); one position or eye a record, 8 bits a channel,
-of the size and compression in the header.
+Source: SBI 0.9.5 and 1.0 for what registration accepts: fingers lossless, plain and live, at 490 to
+1010 pixels per inch, irises as VGA or cropped pictures, faces in colour, lossless and full frontal
+(an exception photo shows the palms too and may be any picture); one position or eye a record, 8
+bits a channel, of the size, channels and compression in the header.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from drivers.values import DeviceRecord, Sample, Score
 
 MIN_PPI: Final = 490.0
 MAX_PPI: Final = 1010.0
-
+PLAIN_IMPRESSIONS: Final = frozenset({0, 24})
+"""Live plain and contactless (ISO/IEC 19794-4:2011): what is asked for is never a rolled finger."""
 
 _IRIS_TYPES: Final = frozenset({IrisImageType.VGA, IrisImageType.CROPPED})
 _PORTRAIT_TYPES: Final = frozenset({FaceImageType.FULL_FRONTAL, FaceImageType.TOKEN_FRONTAL})
@@ -63,6 +64,8 @@ def _finger_sample(
 ) -> Sample:
     if record.position != position:
         raise CheckFailed(Check.RECORD_POSITION, "record is labelled with another position")
+    if record.impression not in PLAIN_IMPRESSIONS:
+        raise CheckFailed(Check.IMAGE, f"finger picture of impression type {record.impression}")
     if not record.compression.is_lossless:
         raise CheckFailed(Check.COMPRESSION, f"{record.compression.name} loses detail")
     horizontal, vertical = record.image_sampling

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final, Protocol
 
 from drivers.clock import Clock
@@ -107,12 +106,6 @@ class StreamSource:
     target: Target
 
 
-class _Ending(Enum):
-    STOPPED = auto()
-    BY_DEVICE = auto()
-    BROKEN = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class _Connection:
     """An open stream; `closing` closes it."""
@@ -125,8 +118,9 @@ class _Connection:
 class Preview:
     """One live picture and the thread that reads it.
 
-    A picture that breaks off or stands still is opened anew, until `stop` or, during a capture,
-    `hold`: then the device alone decides when it ends.
+    Every ending, whoever caused it, is told to `on_break`, so that no old picture passes for a live
+    one. Afterwards it is opened anew, until `stop`; not during a capture (`hold` to `release`), and
+    not any more once a capture has succeeded (`finish`), which is what it was for.
     """
 
     def __init__(
@@ -140,12 +134,17 @@ class Preview:
         on_break: Callable[[], None],
     ) -> None:
         self.source = source
-        self._call = Call(device, clock, clock.monotonic() + STREAM_LIMIT_S)
+        self._device = device
+        self._clock = clock
+        self._stopped = threading.Event()
         self._recorder = recorder
         self._on_frame = on_frame
         self._on_break = on_break
-        self._held = threading.Event()
+        self._free = threading.Event()
+        self._free.set()
+        self._finished = threading.Event()
         self._flowing = False
+        self._failures = 0
         self._thread: threading.Thread | None = None
 
     @property
@@ -174,15 +173,21 @@ class Preview:
 
     def hold(self) -> None:
         """Open nothing anew until `release`."""
-        self._held.set()
+        self._free.clear()
 
     def release(self) -> None:
-        """End `hold`."""
-        self._held.clear()
+        """End `hold`: a picture that ended meanwhile is opened anew."""
+        self._free.set()
+
+    def finish(self) -> None:
+        """Open nothing anew any more; the device ends what still runs."""
+        self._finished.set()
+        self._free.set()
 
     def stop(self) -> None:
         """Close the stream and wait for its thread; idempotent."""
-        self._call.cancelled.set()
+        self._stopped.set()
+        self._free.set()
         if self._thread is not None:
             self._thread.join(1.0)
 
@@ -204,60 +209,54 @@ class Preview:
     def _run(self, connection: _Connection | None) -> None:
         while connection is not None:
             self._flowing = True
-            ending = self._read(connection)
+            told = self._read(connection)
             self._flowing = False
-            if ending is not _Ending.BROKEN:
-                return
+            self._recorder.note(f"live picture {told}")
             self._on_break()
             connection = self._connect_again()
 
-    def _read(self, connection: _Connection) -> _Ending:
-        """Read until the stream ends; every frame renews the patience with the next one."""
-        call = self._call
-        patience = Call(call.device, call.clock, self._stalled_at, call.cancelled)
+    def _read(self, connection: _Connection) -> str:
+        """Read until the stream ends, and say how; a frame renews the patience with the next."""
+        ends_at = self._clock.monotonic() + STREAM_LIMIT_S
+        patience = self._limited(STALL_S)
         connection.link.call = patience
-        told = "broke off"
         try:
             with connection.closing:
-                frames = read_frames(connection.response, call.device)
+                frames = read_frames(connection.response, self._device)
                 while True:
                     picture = next(frames)
-                    patience.deadline = self._stalled_at
+                    patience.deadline = min(ends_at, self._clock.monotonic() + STALL_S)
+                    self._failures = 0
                     self._on_frame(picture)
         except StopIteration as end:
-            if end.value:
-                self._recorder.note("live picture ended by the device")
-                return _Ending.BY_DEVICE
+            return "ended by the device" if end.value else "broken: broke off"
         except Cancelled:
-            return _Ending.STOPPED
+            return "stopped"
         except DeviceTimeout:
-            if call.remaining <= 0:
-                return _Ending.STOPPED
-            told = f"stood still for {STALL_S:g} s"
+            if self._clock.monotonic() >= ends_at:
+                return f"ended after {STREAM_LIMIT_S:g} s"
+            return f"broken: stood still for {STALL_S:g} s"
         except DeviceError as error:
-            told = f"{error.code} {error.detail}"
-        self._recorder.note(f"live picture broken: {told}")
-        return _Ending.BROKEN
+            return f"broken: {error.code} {error.detail}"
 
-    @property
-    def _stalled_at(self) -> float:
-        return min(self._call.deadline, self._call.clock.monotonic() + STALL_S)
+    def _limited(self, seconds: float) -> Call:
+        """Return the limits of something that may take `seconds` and that `stop` ends."""
+        until = self._clock.monotonic() + seconds
+        return Call(self._device, self._clock, until, self._stopped)
 
     def _connect_again(self) -> _Connection | None:
         """Try until it works; None when nobody wants the picture any more."""
-        call, failures = self._call, 0
-        try:
-            while True:
-                call.sleep(REOPEN_S[min(failures, len(REOPEN_S) - 1)])
-                if self._held.is_set():
-                    return None
-                failures += 1
-                limit = min(call.deadline, call.clock.monotonic() + STALL_S)
-                try:
-                    return self._connect(Call(call.device, call.clock, limit, call.cancelled))
-                except (Cancelled, DeviceTimeout):
-                    call.check()
-                except DeviceError as error:
-                    self._recorder.note(f"live picture refused: {error.code} {error.detail}")
-        except (Cancelled, DeviceTimeout):
-            return None
+        while not self._stopped.is_set():
+            pause = REOPEN_S[min(self._failures, len(REOPEN_S) - 1)]
+            self._clock.wait(self._stopped, pause)
+            self._free.wait()
+            if self._finished.is_set() or self._stopped.is_set():
+                return None
+            self._failures += 1
+            try:
+                return self._connect(self._limited(STALL_S))
+            except Cancelled:
+                return None
+            except DeviceError as error:
+                self._recorder.note(f"live picture refused: {error.code} {error.detail}")
+        return None

@@ -15,7 +15,8 @@ import typer
 
 from drivers.api import CardReader
 from drivers.card.info import CardFacts, Problem, ReaderFacts, describe, list_readers
-from drivers.errors import DeviceError, NoCard
+from drivers.card.pcsc_results import split_name
+from drivers.errors import DeviceError, NoCard, ReaderAmbiguous
 from station.commands import card_words
 from station.config import StationConfig
 from station.i18n import DEFAULT_LANGUAGE, N_, Translator
@@ -26,10 +27,14 @@ CARD_ROLE = "card"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found; `problem` says why no reader could be looked at."""
+    """What was found; `problem` says why no reader could be looked at.
+
+    `fitting` are the names of the readers that fit a name which fits several.
+    """
 
     readers: tuple[ReaderFacts, ...] = ()
     problem: Problem | None = None
+    fitting: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -67,7 +72,30 @@ def _collect(config: StationConfig | None, reader: str, service_socket: str) -> 
         readers = tuple(_chosen(config, reader, service_socket))
     except DeviceError as error:
         return Report(problem=Problem.of(error))
-    return Report(asyncio.run(_describe_all(readers)))
+    facts = asyncio.run(_describe_all(readers))
+    codes = {one.problem.code for one in facts if one.problem is not None}
+    if ReaderAmbiguous.code not in codes:
+        return Report(facts)
+    return Report(facts, fitting=_fitting(*_asked(config, reader, service_socket)))
+
+
+def _asked(config: StationConfig | None, reader: str, service_socket: str) -> tuple[str, str]:
+    """Return name and socket that were asked for, on the command line or in the configuration."""
+    entry = config.devices.get(CARD_ROLE) if config is not None else None
+    if entry is None or reader:
+        return reader, service_socket
+    settings = entry.settings
+    return str(getattr(settings, "reader", "")), str(getattr(settings, "service_socket", ""))
+
+
+def _fitting(wanted: str, service_socket: str) -> tuple[str, ...]:
+    try:
+        names = list_readers(service_socket)
+    except DeviceError:
+        return ()  # the service ended meanwhile
+    beginning = tuple(name for name in names if name.startswith(wanted))
+    identity = split_name(wanted).identity
+    return beginning or tuple(name for name in names if split_name(name).identity == identity)
 
 
 async def _describe_all(readers: tuple[CardReader, ...]) -> tuple[ReaderFacts, ...]:
@@ -102,14 +130,18 @@ def _as_text(report: Report, _: Translator) -> Iterator[str]:
         yield _(N_("Reader: {name}{mark}"), name=reader.name, mark=mark)
         if reader.problem is not None:
             yield from (f"  {line}" for line in _problem_lines(reader.problem, _))
+            if reader.problem.code == ReaderAmbiguous.code and report.fitting:
+                yield "  " + _(N_("These readers fit:"))
+                yield from (f"    {name}" for name in report.fitting)
         if reader.card is not None:
             yield from (f"  {line}" for line in card_words.card_lines(reader.card, _))
 
 
 def _problem_lines(problem: Problem, _: Translator) -> Iterator[str]:
     message, action = explain(problem.code, _)
-    yield f"[{problem.code}] {message}" + (f" ({problem.detail})" if problem.detail else "")
+    yield f"[{problem.code}] {message}" + card_words.english_detail(problem.detail, _)
     yield f"  {action}"
+    yield from (f"  {line}" for line in card_words.foreign_detail(problem.detail, _))
 
 
 def _as_json(report: Report, _: Translator) -> dict[str, Any]:
@@ -125,6 +157,7 @@ def _as_json(report: Report, _: Translator) -> dict[str, Any]:
             for reader in report.readers
         ],
         "problem": _problem_json(report.problem, _),
+        "fitting": list(report.fitting),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from drivers.card.info import list_readers
-from drivers.card.reader import SIMULATED
+from drivers.card.reader import SIMULATED, LoopbackReader
 from drivers.device import DeviceSettings
 from drivers.errors import (
     CardLibraryMissing,
@@ -48,6 +48,8 @@ def find_cause(
 
     `names_of` returns the names of the readers that the service at a socket has.
     """
+    if isinstance(settings, LoopbackReader.Settings):
+        return None  # it has no smart-card service
     own_socket = str(getattr(settings, "service_socket", ""))
     if own_socket:
         host = replace(host, pcsc_socket=Path(own_socket))

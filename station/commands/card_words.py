@@ -74,6 +74,17 @@ def card_lines(card: CardFacts, _: Translator) -> Iterator[str]:
         yield from (f"  {line}" for line in _fact_lines(application, _))
 
 
+def english_detail(detail: str, _: Translator) -> str:
+    """Return the detail of an error for the end of an English sentence; details are English."""
+    return f" ({detail})" if detail and _.language == "en" else ""
+
+
+def foreign_detail(detail: str, _: Translator) -> Iterator[str]:
+    """Yield the detail of an error as a labelled line of its own below a sentence not English."""
+    if detail and _.language != "en":
+        yield _(N_("technical detail: {detail}"), detail=detail)
+
+
 def _atr_lines(atr: AtrFacts, _: Translator) -> Iterator[str]:
     yield _(CONVENTIONS[atr.convention])
     offered = ", ".join(f"T={number}" for number in atr.protocols)
@@ -113,4 +124,6 @@ def _fact_lines(application: ApplicationFacts, _: Translator) -> Iterator[str]:
         if value != "":
             yield _(FACTS[name], value=value)
     if application.unreadable:
-        yield _(N_("its free data cannot be read: {reason}"), reason=application.unreadable)
+        detail = application.unreadable
+        yield _(N_("its free data cannot be read")) + english_detail(detail, _)
+        yield from foreign_detail(detail, _)

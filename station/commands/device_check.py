@@ -228,7 +228,8 @@ async def _what_size(entry: ConfiguredDevice) -> tuple[int, int] | None:
         return None
     finally:
         await device.close()
-    return int(facts["width_px"]), int(facts["height_px"])
+    width, height = facts.get("width_px"), facts.get("height_px")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 async def _who_answers(entry: ConfiguredDevice) -> DeviceInfo | None:

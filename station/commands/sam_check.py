@@ -33,10 +33,8 @@ def find_troubles(
 ) -> Iterator[Trouble]:
     """Look at everything that the configuration of a card reader names for protected cards.
 
-    Args:
-        facts: of the reader's self-test; None where the reader itself does not work, because then
-            nothing can be said of the slot of the module.
-        names_of: returns the names of all readers there are.
+    `facts` are those of the reader's self-test; None where the reader itself does not work, because
+    then nothing can be said of the slot of the module. `names_of` returns the names of all readers.
     """
     slot = str(getattr(settings, "sam_reader", "") or getattr(settings, "sam_port", 0) or "")
     if slot or settings.sam_opening is not None:
@@ -62,8 +60,8 @@ def opening_unusable(role: str, settings: AccessSettings) -> Trouble | None:
         else:
             found = f"{path}: {error.detail.removeprefix('opening data: ')}"
             action = (
-                f"Put the file that came with the module there, then as the user of the desk: "
-                f"chmod 600 {path}"
+                "Put the file that came with the module there, owned by the user of the desk "
+                f"(who also runs this doctor): chmod 600 {path}"
             )
         return Trouble(error, Cause(CauseCode.CARD_SAM_OPENING, found, action))
     return None
@@ -80,8 +78,8 @@ def no_slot(role: str) -> Trouble:
 def no_module(role: str, wanted: str, names_of: Callable[[], Sequence[str]]) -> Trouble:
     """No reader, or several, fit `sam_reader`; or one does, and its slot is empty."""
     if wanted:
+        names = names_of()
         try:
-            names = names_of()
             match_reader(role, names, wanted)
         except DeviceError as error:
             there = ", ".join(names) or "none"
@@ -91,8 +89,8 @@ def no_module(role: str, wanted: str, names_of: Callable[[], Sequence[str]]) -> 
             return Trouble(missing, Cause(CauseCode.CARD_SAM_READER, found, action))
     found = f"no access module in its slot {wanted}".rstrip()
     action = "Put the module in, contacts first; or correct sam_reader if it is in another slot."
-    error = SamMissing(role, "the slot is empty")
-    return Trouble(error, Cause(CauseCode.CARD_SAM_ABSENT, found, action))
+    empty = SamMissing(role, "the slot is empty")
+    return Trouble(empty, Cause(CauseCode.CARD_SAM_ABSENT, found, action))
 
 
 def authorities_unusable(role: str, settings: AccessSettings) -> Trouble | None:

@@ -88,9 +88,7 @@ def no_service(settings: SbiSettings, services: Services) -> Cause | None:
         CauseCode.SBI_NO_SERVICE,
         f"nobody listens on {where}{others}",
         "Start the service of the device"
-        + (
-            ", or set port = 0 to search and name the device in expect_serial." if others else "."
-        ),
+        + (", or set port = 0 to search and name the device in expect_serial." if others else "."),
     )
 
 

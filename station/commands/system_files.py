@@ -22,9 +22,11 @@ AFTERWARDS = (
     "systemctl daemon-reload",
     "udevadm control --reload",
     "udevadm trigger --subsystem-match=usb --subsystem-match=tty --subsystem-match=video4linux",
-    "systemctl enable --now rekam@tty1",
 )
 """What makes the system read the files; run by the technician, as root."""
+START = "systemctl enable --now rekam@tty1"
+"""Takes the first console for the desk; without a configuration it would only fail there."""
+CONFIGURATION = Path("/etc/rekam/station.toml")
 READABLE_BY_ALL = 0o644
 HIDDEN_FROM_UNIT = ("/home/", "/root/")
 """The unit has ProtectHome=yes."""
@@ -65,10 +67,25 @@ def run(folder: Path) -> int:
     scripts = sysconfig.get_path("scripts")
     if scripts.startswith(HIDDEN_FROM_UNIT):
         typer.echo(f"! {scripts} cannot be seen by the unit: install rekam outside home folders")
-    typer.echo("Then, as root, on the machine itself:")
-    for command in AFTERWARDS:
-        typer.echo(f"  {command}")
+    for line in next_steps(folder, CONFIGURATION):
+        typer.echo(line)
     return 0
+
+
+def next_steps(folder: Path, configuration: Path) -> Iterator[str]:
+    """What the technician does after the files lie below `folder`, a line each."""
+    if folder.resolve() != Path("/"):
+        yield f"Nothing on this machine reads files below {folder}."
+        yield "Where they lie below / (`rekam system-files /` puts them there), as root:"
+        yield from (f"  {command}" for command in AFTERWARDS)
+        return
+    yield "Then, as root:"
+    yield from (f"  {command}" for command in AFTERWARDS)
+    if not configuration.exists():
+        yield f"Then write {configuration} and its keys; when `rekam doctor` is content:"
+    else:
+        yield f"When `rekam doctor --config {configuration}` is content:"
+    yield f"  {START}"
 
 
 def _walk(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, Traversable]]:

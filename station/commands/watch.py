@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import typer
@@ -172,5 +172,7 @@ async def _tell(queue: EventQueue, output: Output) -> None:
 
 
 def _duration(seconds: float) -> str:
-    """Hours, minutes and seconds, as 0:01:05."""
-    return str(timedelta(seconds=round(seconds)))
+    """Hours, minutes, seconds and tenths, as 0:01:05.4; the limits of a return are 1 s and 3 s."""
+    minutes, tenths = divmod(round(seconds * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{tenths // 10:02}.{tenths % 10}"

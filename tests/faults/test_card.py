@@ -24,13 +24,15 @@ from simulators.card import KtpelCard, from_person
 from simulators.card_faults import CardFault, loopback_faults, pcsc_faults
 from simulators.card_intruder import Intruder
 from simulators.card_links import LoopbackSlot, VpcdSlot
-from simulators.card_slot import FixedCard, Slot
+from simulators.card_slot import FixedCard, Pace, Slot
 from simulators.injection import Injector
 from simulators.pcscd import PrivatePcscd, available
 from tests.faults.matrix import FaultRig, Hardware, Operation, check, run_matrix
 from tests.protocol.card_scene import ANDI, BUDI, CardTable, wait_until
 
 COMMAND_TIMEOUT_S = 0.8
+PACE = Pace(late_s=1.3)
+"""A late answer comes half a second after our patience was over, and is nobody's any more."""
 OPEN_MODULE = bytes.fromhex("00F0000020") + bytes(32)
 MODULE_ATR = bytes.fromhex("3BF81300008131FE154B545053414D7630E6")
 READERS_AT_ONCE = 4
@@ -129,7 +131,8 @@ class LoopbackRig(CardRig):
     @contextmanager
     def hardware(self) -> Iterator[Hardware]:
         faults = Injector(loopback_faults(access_module=True))
-        card = LoopbackSlot(CardTable(ANDI), stranger=KtpelCard(from_person(BUDI)), faults=faults)
+        stranger = KtpelCard(from_person(BUDI))
+        card = LoopbackSlot(CardTable(ANDI), stranger=stranger, pace=PACE, faults=faults)
         module = LoopbackSlot(FixedCard(WillingModule()), faults=faults, slot=Slot.ACCESS_MODULE)
         settings = LoopbackReader.Settings(
             port=card.port, sam_port=module.port, command_timeout_s=COMMAND_TIMEOUT_S
@@ -174,7 +177,7 @@ class LentReader:
             command_timeout_s=COMMAND_TIMEOUT_S,
         )
         stranger = KtpelCard(from_person(BUDI))
-        card = VpcdSlot(self._table, port, stranger=stranger, faults=self.faults)
+        card = VpcdSlot(self._table, port, stranger=stranger, pace=PACE, faults=self.faults)
         stack.callback(card.close)
         module = VpcdSlot(
             FixedCard(WillingModule()), port + 1, faults=self.faults, slot=Slot.ACCESS_MODULE

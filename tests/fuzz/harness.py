@@ -2,7 +2,8 @@
 
 Cases are made from good examples by a seeded mutator: flipped bits, cut and repeated pieces, lies
 about lengths, spliced examples, noise. 20 000 cases a parser in every run; `make soak` sets
-REKAM_FUZZ_CASES to a million.
+REKAM_FUZZ_CASES to a million. A slow parser takes a `share` of the cases in an ordinary run and
+all of them in a soak.
 """
 
 from __future__ import annotations
@@ -11,16 +12,26 @@ import os
 import random
 import signal
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 CASES = int(os.environ.get("REKAM_FUZZ_CASES", "20000"))
+SOAK_CASES = 1_000_000
+"""From so many on, every parser gets all of them."""
 HANG_S = 2.0
 MEMORY_LIMIT_BYTES = 64 << 20
 MEASURED_EVERY = 200
 """Memory is traced for one case in so many: tracing slows a parser down several times."""
+GROWTH_LIMIT_BYTES = 256 << 20
+"""What the process may grow by in one campaign: native decoders are not traced."""
 LARGEST_NOISE = 600
+MEMORY_TOLD = Path("/proc/self/statm")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+T = TypeVar("T")
 
 Parser = Callable[[bytes], object]
 
@@ -29,17 +40,23 @@ class Hang(AssertionError):
     """A parser did not return."""
 
 
+def share(parts: int) -> int:
+    """Return the number of cases of a parser that is slow: one part of all, all in a soak."""
+    return CASES if CASES >= SOAK_CASES else max(1, CASES // parts)
+
+
 def mutations(examples: Sequence[bytes], cases: int, seed: int) -> Iterator[bytes]:
     """Yield `cases` damaged versions of the examples, the same ones for the same seed."""
     dice = random.Random(seed)  # noqa: S311  # reproducible, not secret
     for _ in range(cases):
         data = bytearray(dice.choice(examples))
         for _ in range(dice.randint(1, 4)):
-            data = _damage(data, examples, dice)
+            data = damage(data, examples, dice)
         yield bytes(data)
 
 
-def _damage(data: bytearray, examples: Sequence[bytes], dice: random.Random) -> bytearray:
+def damage(data: bytearray, examples: Sequence[bytes], dice: random.Random) -> bytearray:
+    """Damage the bytes once, in place or anew; return them."""
     if not data:
         return bytearray(dice.randbytes(dice.randint(0, LARGEST_NOISE)))
     at = dice.randrange(len(data))
@@ -77,25 +94,53 @@ def fuzz(
     seed: int = 1,
     cases: int | None = None,
 ) -> int:
-    """Feed a parser; return how many cases it accepted.
+    """Feed a parser with damaged bytes; return how many cases it accepted.
 
     Raises:
-        AssertionError: it raised something else than `refusals`, hung, or took too much memory.
+        AssertionError: as `survive`.
     """
-    accepted = 0
-    for number, data in enumerate(mutations(examples, CASES if cases is None else cases, seed)):
+    count = CASES if cases is None else cases
+    return survive(parse, mutations(examples, count, seed), refusals)
+
+
+def survive(
+    parse: Callable[[T], object], cases: Iterable[T], refusals: tuple[type[Exception], ...]
+) -> int:
+    """Feed a parser with ready cases; return how many it accepted.
+
+    Raises:
+        AssertionError: it raised something else than `refusals`, hung, took too much memory for
+            one case, or let the process grow.
+    """
+    accepted = number = 0
+    resident_bytes = resident()
+    for number, case in enumerate(cases):
         measured = number % MEASURED_EVERY == 0
+        if measured:
+            _check_growth(resident_bytes, number)
         try:
             with _watched(measured):
-                parse(data)
+                parse(case)
             accepted += 1
         except refusals:
             continue
         except Exception as error:
+            shown = case.hex() if isinstance(case, bytes) else repr(case)
             raise AssertionError(
-                f"case {number} of seed {seed}: {type(error).__name__}: {error}; {data.hex()[:400]}"
+                f"case {number}: {type(error).__name__}: {error}; {shown[:400]}"
             ) from error
+    _check_growth(resident_bytes, number)
     return accepted
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process holds now, native ones included."""
+    return int(MEMORY_TOLD.read_text("ascii").split()[1]) * PAGE_BYTES
+
+
+def _check_growth(before: int, cases: int) -> None:
+    grown = resident() - before
+    assert grown < GROWTH_LIMIT_BYTES, f"{grown} bytes more after {cases} cases"
 
 
 @contextmanager

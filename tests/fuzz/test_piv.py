@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import cycle
 
 import pytest
@@ -17,11 +21,12 @@ from drivers.card.info_applications import find_applications
 from drivers.card.info_atr import explain_atr
 from drivers.card.profiles import piv_objects
 from drivers.card.profiles.piv_certificate import CertificateError, OperatorCertificate
-from drivers.card.profiles.piv_login import Challenge, authenticate_operator
+from drivers.card.profiles.piv_login import Challenge, authenticate_operator, is_signature_of
 from drivers.card.profiles.piv_objects import PivObjectError, Slot
+from drivers.card.profiles.piv_trust import Reason
 from drivers.errors import DeviceError
-from simulators.piv_card import certificate_object
-from tests.fuzz.harness import fuzz
+from simulators.piv_card import OperatorCard, certificate_object
+from tests.fuzz.harness import damage, fuzz, share, survive
 from tests.protocol.piv_scene import (
     NOW,
     OPERATOR,
@@ -34,6 +39,12 @@ from tests.protocol.piv_scene import (
     trust,
 )
 
+VERIFY = 0x20
+GENERAL_AUTHENTICATE = 0x87
+STATUS_WORDS = tuple(
+    bytes.fromhex(text)
+    for text in ("9000", "6300", "63C0", "63C1", "63C2", "6700", "6982", "6983", "6A80", "6A82")
+)
 PIECE = 60
 """Bytes of one answer in a damaged conversation."""
 
@@ -121,14 +132,79 @@ def conversation() -> bytes:
     return bytes(answers)
 
 
-def test_whole_sign_ins() -> None:
+def test_sign_ins_at_a_card_that_talks_without_end() -> None:
     believed, asked = trust(), Challenge.make(STATION, NOW)
 
     def sign_in(damaged: bytes) -> None:
         proof = authenticate_operator(Talkative(damaged), pin(), asked, believed)
         assert not proof.is_accepted
 
-    fuzz(sign_in, [conversation(), bytes.fromhex("9000") * 40], (DeviceError,))
+    fuzz(sign_in, [conversation(), bytes.fromhex("9000") * 40], (DeviceError,), cases=share(2))
+
+
+@dataclass
+class OneDamagedAnswer(DirectChannel):
+    """A real card; the answer of this number is replaced by other bytes."""
+
+    number: int = 0
+    instead: bytes = b""
+
+    def transmit(self, apdu: bytes) -> bytes:
+        number = len(self.sent)
+        answer = super().transmit(apdu)
+        # a transport delivers two bytes at least
+        return self.instead.ljust(2, b"\x00") if number == self.number else answer
+
+
+def answers_of_a_sign_in(card: OperatorCard) -> list[bytes]:
+    class Listening(DirectChannel):
+        def transmit(self, apdu: bytes) -> bytes:
+            answers.append(super().transmit(apdu))
+            return answers[-1]
+
+    answers: list[bytes] = []
+    authenticate_operator(Listening(card), pin(), Challenge.make(STATION, NOW), trust())
+    return answers
+
+
+def damaged_answers(answers: list[bytes], cases: int) -> Iterator[tuple[int, bytes]]:
+    dice = random.Random(1)  # noqa: S311  # reproducible, not secret
+    for _ in range(cases):
+        number = dice.randrange(len(answers))
+        if dice.randrange(4):
+            yield number, bytes(damage(bytearray(answers[number]), answers, dice))
+        else:
+            yield number, dice.choice(STATUS_WORDS)
+
+
+def test_whole_sign_ins() -> None:
+    """One answer is damaged and everything else right, so that the last steps are reached, too."""
+    believed, asked, card = trust(), Challenge.make(STATION, NOW), operator_card()
+    reached: Counter[str] = Counter()
+
+    def sign_in(case: tuple[int, bytes]) -> None:
+        channel = OneDamagedAnswer(card, number=case[0], instead=case[1])
+        try:
+            proof = authenticate_operator(channel, pin(), asked, believed)
+        except DeviceError as error:
+            reached[type(error).__name__] += 1
+            raise
+        finally:
+            reached["PIN sent"] += channel.count(VERIFY, with_data=True)
+            reached["signature asked"] += channel.count(GENERAL_AUTHENTICATE, with_data=True)
+        reached.update(reason.name for reason in proof.reasons)
+        if proof.is_accepted:
+            key = x509.load_der_x509_certificate(proof.certificate_der).public_key()
+            assert is_signature_of(key, proof.signature, asked.to_bytes())
+
+    cases = share(4)
+    answers = answers_of_a_sign_in(card)
+    assert survive(sign_in, damaged_answers(answers, cases), (DeviceError,)) > 0
+    assert reached["PIN sent"] > cases // 4
+    assert reached["signature asked"] > cases // 4
+    expected = ("PinWrong", "PinBlocked", "PinLastTry", "PivKeyRefused", "PivUnreadable")
+    for what in (*expected, Reason.WRONG_SIGNATURE.name, "PivAbsent"):
+        assert reached[what], what
 
 
 def test_whole_descriptions() -> None:

@@ -6,8 +6,9 @@ import functools
 import io
 import json
 import socket
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +17,10 @@ import pytest
 
 from drivers.clock import FastClock, RealClock
 from drivers.device import Call
-from drivers.errors import DeviceError
+from drivers.errors import DeviceBusy, DeviceError, DeviceTimeout, ProtocolError
 from drivers.positions import Eye, Finger, Slap
 from drivers.recorder import FlightRecorder
-from drivers.sbi import client, discovery, link
+from drivers.sbi import checks, client, discovery, errors, link
 from drivers.sbi.checks import Expectation, verify_received
 from drivers.sbi.client import DeskPolicy, SbiClient
 from drivers.sbi.discovery import Found
@@ -43,10 +44,12 @@ from drivers.sbi.samples import sample_of
 from drivers.sbi.stream import read_frames
 from drivers.sbi.trust import Check, CheckFailed, Trust
 from drivers.sbi.versions import V095, V10, Version
+from drivers.values import Sample
 from simulators.sbi import SbiServer
 from simulators.sbi_injection import FaultView
 from simulators.sbi_records import preview_jpeg, record_of
-from tests.fuzz.harness import CASES, fuzz
+from tests.fuzz.harness import fuzz, share, survive
+from tests.fuzz.sbi_nonsense import EARLIER, SIGNER, Nonsense, payload_of, token
 from tests.protocol.sbi_rig import SmallScene, ridges
 
 NOW = datetime.now(UTC)
@@ -107,17 +110,35 @@ def talker(found: Found, trust: Trust) -> SbiClient:
 
 
 class CredulousTrust(Trust):
-    """Believes every signature, so that nonsense inside a token is reached."""
+    """Believes every signature, so that nonsense inside a token is reached; the header signs."""
 
     def verify(self, token: str, now: datetime) -> Token:
         try:
-            text = decode_base64(token.split(".")[1]).decode()
-            return Token(parse_object(text), text, "0", NOW, token)
-        except (ValueError, IndexError) as error:
+            header, payload, _ = token.split(".")
+            text = decode_base64(payload).decode()
+            return Token(parse_object(text), text, header, NOW, token)
+        except ValueError as error:
             raise CheckFailed(Check.SIGNATURE) from error
 
     def verify_identity(self, token: str, level: str, now: datetime) -> Token:
         return self.verify(token, now)
+
+
+def credulous(told: Recorded) -> Expectation:
+    """Expect what `told` answers to, of a device whose key is that of `token`."""
+    trust = CredulousTrust(told.expected.trust.device, told.expected.trust.chip)
+    identity = replace(told.expected.identity, signer_sha256=SIGNER)
+    return replace(told.expected, trust=trust, identity=identity, earlier=frozenset({EARLIER}))
+
+
+def resigned(answer: bytes) -> bytes:
+    """Let `SIGNER` have signed everything in a good answer."""
+    items = json.loads(answer)["biometrics"]
+    for item in items:
+        fields = payload_of(item["data"])
+        fields["digitalId"] = token(payload_of(fields["digitalId"]))
+        item["data"] = token(fields)
+    return json.dumps({"biometrics": items}).encode()
 
 
 BOTH = pytest.mark.parametrize("version", [V095, V10], ids=lambda version: version.name)
@@ -143,7 +164,7 @@ def test_descriptions(version: Version, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(client, "exchange", lambda *_: parse_json(data, "slap"))
         return believing.identify(call())
 
-    fuzz(parse, [told.described], (DeviceError,), cases=CASES // 2)
+    fuzz(parse, [told.described], (DeviceError,), cases=share(2))
 
 
 @BOTH
@@ -154,24 +175,66 @@ def test_captures(version: Version) -> None:
     def parse(data: bytes) -> object:
         return verify_received(data, told.expected)
 
-    fuzz(parse, [told.captured], (DeviceError,), cases=CASES // 2)
+    fuzz(parse, [told.captured], (DeviceError,), cases=share(2))
 
 
 @BOTH
-def test_signed_nonsense(version: Version) -> None:
-    """Every item is damaged inside its envelope, as a device with a bug would sign it."""
+def test_signed_bytes(version: Version) -> None:
+    """The first item is damaged inside its envelope, in its JSON text."""
     told = recorded(version)
-    trust = CredulousTrust(told.expected.trust.device, told.expected.trust.chip)
-    order, identity = told.expected.order, told.expected.identity
-    credulous = Expectation("slap", identity, trust, order, told.expected.now)
-    items: list[dict[str, Any]] = json.loads(told.captured)["biometrics"]
+    expected = credulous(told)
+    items: list[dict[str, Any]] = json.loads(resigned(told.captured))["biometrics"]
     payloads = [decode_base64(item["data"].split(".")[1]) for item in items]
 
     def parse(data: bytes) -> object:
-        first = items[0] | {"data": f"e30.{encode_base64url(data)}.e30"}
-        return verify_received(json.dumps({"biometrics": [first, *items[1:]]}).encode(), credulous)
+        first = items[0] | {"data": f"{SIGNER}.{encode_base64url(data)}.e30"}
+        return verify_received(json.dumps({"biometrics": [first, *items[1:]]}).encode(), expected)
 
-    fuzz(parse, payloads, (DeviceError,), cases=CASES // 2)
+    fuzz(parse, payloads, (DeviceError,), cases=share(10))
+
+
+REFUSED = (
+    *(errors.SignatureWrong, errors.OtherDevice, errors.OtherVersion, errors.OtherEnvironment),
+    *(errors.OtherPurpose, errors.OtherTransaction, errors.Replayed, errors.ClocksDiffer),
+    *(errors.PositionsWrong, errors.HashChainBroken, errors.ScoreImpossible, errors.RecordBroken),
+    *(errors.RecordMislabelled, errors.ImageLossy, errors.ResolutionWrong, errors.ImageWrong),
+    *(errors.NothingDetected, DeviceBusy, DeviceTimeout, ProtocolError),
+)
+"""What signed nonsense can be refused with: all but what only certificates and discovery can."""
+
+
+@BOTH
+def test_signed_nonsense(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right JSON with wrong contents, as a device with a bug would sign it, reaches every check."""
+    told = recorded(version)
+    expected = credulous(told)
+    answer = resigned(told.captured)
+    good = {
+        sample.record.data for sample in verify_received(answer, expected).samples if sample.record
+    }
+    assert len(good) == 4
+    reached: list[bytes] = []
+    refused: Counter[type[Exception]] = Counter()
+
+    def counting(position: Position | None, record: bytes, *rest: Any) -> Sample:
+        if record not in good:
+            reached.append(b"")
+        return sample_of(position, record, *rest)
+
+    def parse(data: bytes) -> None:
+        try:
+            verified = verify_received(data, expected)
+        except DeviceError as error:
+            refused[type(error)] += 1
+            raise
+        assert len(verified.samples) == 4
+
+    monkeypatch.setattr(checks, "sample_of", counting)
+    cases = share(4)
+    assert survive(parse, Nonsense(answer, seed=1).cases(cases), (DeviceError,)) > 0
+    print(version.name, len(reached), {kind.__name__: count for kind, count in refused.items()})
+    assert set(REFUSED) <= refused.keys(), set(REFUSED) - refused.keys()
+    assert len(reached) > cases // 10
 
 
 def test_tokens() -> None:
@@ -217,7 +280,7 @@ def test_images_inside_good_records(kind: str) -> None:
         sample = sample_of(position, make(data), ())
         assert sample.image.shape[:2] == shape
 
-    assert fuzz(parse, [parsed.image], (CheckFailed,), cases=CASES // 2) > 0
+    assert fuzz(parse, [parsed.image], (CheckFailed,), cases=share(2)) > 0
 
 
 def example(position: Position | None, shape: tuple[int, int]) -> bytes:

@@ -71,6 +71,10 @@ def test_rekam_card_info_describes_every_reader(ecc_card: OperatorCard) -> None:
         assert "sisa percobaan PIN: 3" in words
         absent = card_info(daemon.socket_path, "--reader", "Gemalto", "--json", status=1)
         assert json.loads(absent)["readers"][0]["problem"]["code"] == "DEV-505"
+        several = card_info(daemon.socket_path, "--reader", KTPEL, status=1)
+        assert several.splitlines()[-2:] == [f"    {KTPEL} 00 00", f"    {KTPEL} 00 01"]
+        several = card_info(daemon.socket_path, "--reader", KTPEL, "--json", status=1)
+        assert json.loads(several)["fitting"] == [f"{KTPEL} 00 00", f"{KTPEL} 00 01"]
 
 
 def test_rekam_card_info_says_that_there_is_no_service(tmp_path: Path) -> None:

@@ -185,6 +185,61 @@ def test_a_listener_with_a_bug_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     remove()
 
 
+def test_a_failure_that_is_no_result_of_pcsc_is_survived(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = ScriptedService(looks=[(0, [("R 00 00", 0x10)])])
+    look = service.scard.SCardGetStatusChange
+    failures = [False, True, True, True, False, True]
+
+    def fail(*arguments: Any) -> object:
+        if failures and failures.pop(0):
+            raise SystemError("returned NULL without setting an exception: secret")
+        return look(*arguments)
+
+    service.scard.SCardGetStatusChange = fail
+    events, waits, monitor = watch(service, monkeypatch, 4)
+    # it backs off though the service is found each time, until the service itself ends
+    assert waits == [0.25, 0.5, 1.0, 0.25]
+    assert [event.what for event in events if event.what in (UP, DOWN)] == [UP, DOWN] * 4
+    assert not monitor.view.service_is_up
+    assert monitor.view.readers == {}
+    told = [record.message for record in caplog.records]
+    assert told == ["monitor of watch: SystemError"] * 3
+
+
+def test_the_pause_begins_anew_after_a_long_time_without_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = ScriptedService()
+    clocks: list[RecordingClock] = []
+
+    def fail_late(*_: Any) -> object:
+        clocks[0]._now += 60.0
+        raise SystemError
+
+    service.scard.SCardGetStatusChange = fail_late
+    monkeypatch.setattr(monitor_module, "load_scard", lambda device, socket: service.scard)
+    clocks.append(RecordingClock(3))
+    monitor = ReaderMonitor("watch", clock=clocks[0])
+    monitor.start()
+    assert wait_until(lambda: monitor._stopping.is_set())
+    monitor.stop()
+    assert clocks[0].waits == [0.25] * 3
+
+
+def test_it_says_whether_its_thread_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        monitor_module, "load_scard", lambda device, socket: ScriptedService().scard
+    )
+    monitor = ReaderMonitor("watch", clock=RecordingClock(50))
+    assert not monitor.is_watching
+    monitor.start()
+    assert monitor.wait_ready(2.0)
+    monitor.stop()
+    assert not monitor.is_watching
+
+
 @pytest.mark.pcsc
 class TestRealService:
     """On a pcscd of our own."""

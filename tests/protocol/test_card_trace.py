@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -17,10 +19,10 @@ from drivers.card.identity import read_identity
 from drivers.card.profiles import ktpel
 from drivers.card.reader import LoopbackReader
 from drivers.card.trace import LARGEST_FILE_BYTES, Trace
-from drivers.errors import CardLost
+from drivers.errors import CardLost, CardSilent
 from simulators.card_faults import CardFault
 from simulators.card_links import LoopbackSlot
-from tests.protocol.card_scene import ANDI, SELECT_KTPEL, CardTable
+from tests.protocol.card_scene import ANDI, SELECT_KTPEL, CardTable, wait_until
 
 LINE = re.compile(
     r"\d+\.\d{6} (?:reader open: loopback \d+|reader closed"
@@ -118,11 +120,54 @@ async def test_a_silent_card_is_seen_by_what_was_sent_last(
         assert any("unanswered" in entry.text for entry in reader.recorder.dump())
 
 
-def test_its_owner_alone_may_read_it(path: Path) -> None:
-    trace = Trace(str(path))
-    trace.write("first")
-    trace.close()
+@pytest.mark.parametrize("mode_before", [None, 0o666, 0o644])
+def test_its_owner_alone_may_read_it(path: Path, mode_before: int | None) -> None:
+    if mode_before is not None:
+        path.touch()
+        path.chmod(mode_before)
+    Trace(str(path)).write("first")
+    assert path.read_text().endswith("first\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_in_its_place_is_not_followed(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    target = path.with_name("other")
+    target.write_text("of somebody else")
+    path.symlink_to(target)
+    trace = Trace(str(path))
+    for text in ("first", "second"):
+        trace.write(text)
+    assert target.read_text() == "of somebody else"
+    assert [record.message for record in caplog.records] == [
+        "the card trace cannot be written: OSError"
+    ]
+
+
+async def test_no_file_stays_open_whenever_a_link_ends(
+    reader: LoopbackReader, slot: LoopbackSlot, path: Path
+) -> None:
+    """A link that was given up writes its last lines late, when nobody closes a file any more."""
+    async with reader:
+        slot.faults.inject(CardFault.SILENT)
+        with pytest.raises(CardSilent):
+            await read_identity(reader)
+        assert open_files(path) == []
+        slot.faults.clear()
+        await read_identity(reader)
+        assert open_files(path) == []
+    assert wait_until(lambda: told(path).count("reader closed") == 2)
+    assert open_files(path) == []
+
+
+def open_files(path: Path) -> list[str]:
+    """Return the descriptors of this process that are this file."""
+    own = path.stat()
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one of this listing has gone already
+            if os.path.samestat(descriptor.stat(), own):
+                found.append(descriptor.name)
+    return found
 
 
 async def test_it_is_off_by_default(slot: LoopbackSlot) -> None:
@@ -135,7 +180,6 @@ def test_the_file_begins_anew_when_it_is_full(path: Path) -> None:
     path.write_text("old\n" + "x" * (LARGEST_FILE_BYTES - 10))
     trace.write("first")
     trace.write("second")
-    trace.close()
     assert path.read_text().endswith("second\n")
     assert path.stat().st_size < 100
     assert path.with_name("card.trace.1").read_text().startswith("old")

@@ -17,6 +17,7 @@ from drivers.api import CardReader
 from drivers.card.chip_content import decode_signature_image
 from drivers.card.identity import CardKind, CardReading, CardSource, read_identity
 from drivers.card.reader import LoopbackReader, PcscReader
+from drivers.card.secure_messaging import EXTERNAL_AUTHENTICATE
 from drivers.card.signature import SignatureCheck
 from drivers.errors import AuthoritiesUnusable, SamMissing, SecureChannelBroken
 from drivers.positions import Finger
@@ -229,6 +230,42 @@ async def test_a_forged_signature_is_marked(tmp_path: Path) -> None:
     assert reading.signature is SignatureCheck.INVALID
     assert reading.biodata is not None
     assert identified.facts["signature"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    "answer", [bytes(range(40)) + b"\x90\x00", b"\x69\x82"], ids=["false token", "refusal"]
+)
+async def test_a_copied_card_gives_no_biodata_of_its_open_application(
+    tmp_path: Path, answer: bytes
+) -> None:
+    """It cannot prove itself to the module; what it says elsewhere may be anybody's."""
+
+    class Copied(KtpelCard):
+        def apdu(self, command: bytes) -> bytes:
+            return answer if command[1] == EXTERNAL_AUTHENTICATE[1] else super().apdu(command)
+
+    with rig(tmp_path, lambda owner: Copied(from_person(owner))) as desk:
+        reading = await desk.read()
+        identified = await _identified(desk)
+        sent = await _commands_of_a_reading(desk)
+    assert reading.biodata is None
+    assert reading.access_problem == "DEV-525"
+    assert reading.biodata_absent_because.startswith("DEV-525")
+    assert reading.source is CardSource.NONE
+    assert reading.signature is SignatureCheck.NOT_CHECKED
+    assert reading.kind is CardKind.TEST_CARD  # it has the open application: never a genuine one
+    assert reading.photo == from_person(ANDI).photo
+    assert identified.biodata is None
+    assert identified.code == "DEV-525"
+    # whether the application is there is asked last, and nothing is read from it
+    asked = max(at for at, text in enumerate(sent) if text.startswith("00a4040c"))
+    assert [text[:4] for text in sent[asked + 1 :]] == ["ffca"]
+
+
+async def _commands_of_a_reading(desk: Rig) -> list[str]:
+    async with desk.reader() as reader:
+        await read_identity(reader)
+        return [e.text for e in reader.recorder.dump() if e.direction is Direction.SENT]
 
 
 async def test_type_b_and_short_card_control_work_through_the_reader(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from drivers.card import tlv
@@ -203,6 +204,28 @@ def test_validity_of_signer_and_authority_counts(sod: bytes) -> None:
     )
     with pytest.raises(SecurityObjectError, match="no authority"):
         check(sod, authorities=(old,))
+
+
+@pytest.mark.parametrize("right", ["no authority", "no issuing"])
+def test_who_may_not_issue_vouches_for_nobody(sod: bytes, right: str) -> None:
+    """The key and the name are those of the authority; its certificate does not let it issue."""
+    name = authority_certificate().subject
+    key = DOCUMENT_AUTHORITY
+    usage = x509.KeyUsage(True, *[False] * 8)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(right == "no issuing", None), critical=True)
+    )
+    if right == "no issuing":
+        builder = builder.add_extension(usage, critical=True)
+    with pytest.raises(SecurityObjectError, match="no authority"):
+        check(sod, authorities=(builder.sign(key, SHA256()),))
 
 
 def test_two_signers_or_certificates_are_refused(sod: bytes) -> None:

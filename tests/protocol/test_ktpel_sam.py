@@ -95,6 +95,17 @@ def test_every_command_has_the_public_bytes(path: Path) -> None:
     ]
 
 
+def test_a_channel_that_was_forgotten_is_over_until_the_next_card(path: Path) -> None:
+    sam, sent = module(path, "9000", "0CB00000009000")
+    sam.forget()
+    for refused in (sam.protect, sam.unprotect):
+        with pytest.raises(SecureMessagingError, match="over"):
+            refused(bytes.fromhex("00B0000008"))
+    assert sent == []
+    sam.clear()
+    assert sam.protect(bytes.fromhex("00B0000008")) == bytes.fromhex("0CB0000000")
+
+
 def test_opening_data_are_conf_masked_with_pcid() -> None:
     pcid, conf = b"OPEN-TEST-PCID--", b"OPEN-TEST-CONF-1OPEN-TEST-CONF-2"
     assert bytes(a ^ b for a, b in zip(conf, pcid + pcid, strict=True)) == MODULE_OPENING

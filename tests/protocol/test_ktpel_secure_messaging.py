@@ -37,6 +37,7 @@ from simulators.test_keys import keys_of_card
 from tests.protocol.ktpel_rig import CARD, MemoryChannel
 
 H = bytes.fromhex
+CLEAR_ANSWERS = ("6988", "9000", "6A82")
 KEYS = KeyPair(H("AB94FDECF2674FDFB9B391F85D7F76F2"), H("7962D9ECE03D1ACD4C76089DCE131543"))
 CARD_NONCE, TERMINAL_NONCE = H("4608F91988702212"), H("781723860C06C226")
 TERMINAL_SHARE = H("0B795240CB7049B01C19B33E32804F0B")
@@ -223,6 +224,21 @@ def test_software_channel_reads_a_protected_file(card: MemoryChannel) -> None:
         channel.select_file(0x6FFF)
     assert refused.value.status == 0x6A82
     assert channel.read_binary(0, 2) == len(text).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("in_clear", CLEAR_ANSWERS)
+def test_an_answer_in_clear_ends_the_channel_for_good(card: MemoryChannel, in_clear: str) -> None:
+    secure = open_basic_access(card, access_keys(card))
+    secured = SecuredCard(card, secure)
+    card.tamper = lambda command, answer: H(in_clear)
+    with pytest.raises(SecureChannelBroken, match="in clear"):
+        secured.transmit(H("00B0000008"))
+    card.tamper = lambda command, answer: answer
+    sent = len(card.log)
+    with pytest.raises(SecureChannelBroken, match="over"):
+        secured.transmit(H("00B0000008"))
+    assert len(card.log) == sent
+    assert repr(secure) == "IcaoSecureMessaging(over)"
 
 
 def test_other_keys_open_nothing(card: MemoryChannel) -> None:

@@ -15,6 +15,7 @@ from drivers.card.profiles.piv_login import is_signature_of
 from drivers.card.profiles.piv_objects import CHUID, DISCOVERY, Slot
 from drivers.card.tlv import build
 from drivers.errors import (
+    Cancelled,
     DeviceError,
     PinBlocked,
     PinLastTry,
@@ -199,6 +200,24 @@ def test_what_cannot_be_a_pin_is_not_sent(text: str) -> None:
     with pytest.raises(PinUnsuitable):
         ScriptedChannel([]).piv.verify_pin(secret)
     assert not any(secret)
+
+
+def test_a_pin_wiped_while_the_tries_are_asked_is_not_sent(
+    card: OperatorCard, channel: DirectChannel
+) -> None:
+    """Who stops waiting for the card wipes the PIN; eight zeros would cost a try."""
+    piv, secret = selected(channel), pin()
+    tries = card.pin.tries
+
+    def wipe(_: bytes) -> None:
+        secret[:] = bytes(len(secret))
+
+    channel.before = wipe
+    with pytest.raises(Cancelled):
+        piv.verify_pin(secret)
+    assert channel.count(0x20) == 1
+    assert channel.count(0x20, with_data=True) == 0
+    assert card.pin.tries == tries
 
 
 def test_a_pin_is_overwritten_also_after_success(channel: DirectChannel) -> None:

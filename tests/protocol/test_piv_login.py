@@ -146,6 +146,19 @@ def test_an_expired_authority_accepts_nobody() -> None:
     assert proof.reasons == (Reason.AUTHORITY_NOT_VALID,)
 
 
+@pytest.mark.parametrize("ended_first", [True, False])
+def test_an_authority_that_was_renewed_with_its_key(ended_first: bool) -> None:
+    """Both certificates fit an operator; whichever stands first, the valid one counts."""
+    ended = authority().earlier(NOW)
+    both = (ended, authority().certificate) if ended_first else (authority().certificate, ended)
+    believed = OperatorTrust(both, trust().lists, revocation_required=True)
+    proof = sign_in(operator_card(), believed=believed)
+    assert proof.reasons == ()
+    assert proof.certificate.revocation is Revocation.NOT_REVOKED
+    only = sign_in(operator_card(), believed=OperatorTrust((ended,)))
+    assert only.reasons == (Reason.AUTHORITY_NOT_VALID,)
+
+
 def test_a_key_too_strong_or_strange_for_us_is_named() -> None:
     card = operator_card()
     put_certificate(

@@ -102,6 +102,24 @@ def test_leaf_may_not_issue() -> None:
     assert refusal(below.token({}), trust=TrustStore((leaf.certificate,))) == "certificate"
 
 
+def test_root_whose_key_usage_forbids_issuing_vouches_for_nobody() -> None:
+    root = pki().device_root
+    name = root.certificate.subject
+    usage = x509.KeyUsage(True, *[False] * 8)
+    builder = _builder(name, name, root.key, NOW, timedelta(days=1), is_root=True)
+    weak = builder.add_extension(usage, critical=True).sign(root.key, SHA256())
+    assert refusal(pki().device.token({}), trust=TrustStore((weak,))) == "certificate"
+
+
+def test_signer_with_unreadable_extensions() -> None:
+    root = pki().device_root
+    issuer = root.certificate.subject
+    builder = _builder(_name("odd"), issuer, root.key, NOW, timedelta(days=1), is_root=False)
+    damaged = x509.UnrecognizedExtension(x509.KeyUsage.oid, b"\x30\x00")
+    signer = Signer(root.key, builder.add_extension(damaged, False).sign(root.key, SHA256()))
+    assert refusal(signer.token({})) == "certificate"
+
+
 def test_short_key_is_refused() -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 (on purpose)
     assert refusal(_issued(key).token({})) == "certificate"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from drivers.api import FaceRequest, PreviewingDevice, Slap, SlapRequest, State
+from drivers.errors import Untrusted
 from drivers.sbi.device import SbiDevice
 from simulators.sbi import SbiServer
 from simulators.sbi_faults import SbiFault
@@ -117,3 +118,49 @@ async def test_black_picture_is_shown_as_it_is(desk: SbiDesk) -> None:
         assert frame is not None
         assert frame.image.ndim == 3
         assert not np.any(frame.image)
+
+
+async def test_picture_that_reaches_its_limit_is_forgotten_and_opened_again(
+    desk: SbiDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.sbi.stream.STREAM_LIMIT_S", 0.2)
+    monkeypatch.setattr("drivers.sbi.stream.REOPEN_S", (0.1,))
+    async with desk.scanner() as scanner:
+        await scanner.start_preview(RIGHT)
+        await newer(scanner)
+        await until(lambda: scanner.latest() is None)
+        await newer(scanner)
+        assert "live picture ended" in notes(scanner)
+
+
+async def test_picture_that_the_device_ended_is_forgotten_and_opened_again(desk: SbiDesk) -> None:
+    device = desk.server.service.devices["2"]
+    async with desk.scanner() as scanner:
+        await scanner.start_preview(RIGHT)
+        await newer(scanner)
+        assert device.stream is not None
+        device.stream.ended.set()
+        await until(lambda: scanner.latest() is None)
+        await newer(scanner)
+
+
+async def test_capture_that_succeeded_leaves_no_old_picture(desk: SbiDesk) -> None:
+    async with desk.scanner() as scanner:
+        await scanner.start_preview(RIGHT)
+        await newer(scanner)
+        await scanner.capture(RIGHT)
+        await until(lambda: scanner._preview is not None and not scanner._preview.running)
+        assert scanner.latest() is None
+
+
+async def test_picture_returns_after_a_capture_that_was_refused(desk: SbiDesk) -> None:
+    async with desk.scanner() as scanner:
+        await scanner.start_preview(RIGHT)
+        await newer(scanner)
+        desk.server.faults.inject(SbiFault.TAMPERED)
+        with pytest.raises(Untrusted):
+            await scanner.capture(RIGHT)
+        desk.server.faults.clear()
+        await until(lambda: "ended by the device" in notes(scanner))
+        await newer(scanner)
+        assert len((await scanner.capture(RIGHT)).samples) == 4

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ from drivers.sbi.iso19794.face import (
 from drivers.sbi.iso19794.fields import RecordMalformed
 from drivers.sbi.iso19794.finger import FingerCompression, parse_finger
 from drivers.sbi.iso19794.images import is_reversible
-from drivers.sbi.iso19794.iris import IrisImageType, parse_iris
+from drivers.sbi.iso19794.iris import IrisFormat, IrisImageType, parse_iris
 from drivers.sbi.protocol import Position
 from drivers.sbi.samples import sample_of
 from drivers.sbi.trust import ERROR_OF, Check, CheckFailed
@@ -76,6 +77,9 @@ def refusal(position: Position | None, data: bytes, *, exceptions: bool = False)
         (Finger.LEFT_RING, finger, {"image_sampling": (1011, 1011)}, Check.RESOLUTION),
         (Finger.LEFT_RING, finger, {"bit_depth": 16}, Check.IMAGE),
         (Finger.LEFT_RING, finger, {"image": b"no image"}, Check.IMAGE),
+        (Finger.LEFT_RING, finger, {"impression": 1}, Check.IMAGE),
+        (Finger.LEFT_RING, finger, {"impression": 8}, Check.IMAGE),
+        (Finger.LEFT_RING, finger, {"impression": 29}, Check.IMAGE),
         (Eye.LEFT, iris, {"eye": 0}, Check.RECORD_POSITION),
         (Eye.LEFT, iris, {"image_type": IrisImageType.UNCROPPED}, Check.IMAGE),
         (Eye.LEFT, iris, {"image_type": IrisImageType.CROPPED_MASKED}, Check.IMAGE),
@@ -95,6 +99,75 @@ def test_record_that_registration_refuses(
 ) -> None:
     assert sample_of(position, make(), ()).image.shape[:2] == SHAPE
     assert refusal(position, make(**changes)) == check
+
+
+def coded(ending: str, image: np.ndarray[Any, Any]) -> bytes:
+    return cv2.imencode(ending, image)[1].tobytes()
+
+
+GREY = ridges(8.0, SHAPE)
+COLOUR = np.repeat(GREY[:, :, None], 3, axis=2)
+DEEP = GREY.astype(np.uint16) * 257
+AS_PNG: dict[str, object] = {"compression": FingerCompression.PNG}
+FACE_PNG: dict[str, object] = {"data_type": FaceDataType.PNG}
+MONO_PNG: dict[str, object] = {"format": IrisFormat.MONO_PNG}
+
+
+@pytest.mark.parametrize(
+    ("position", "make", "changes", "ending", "image"),
+    [
+        (Finger.LEFT_RING, finger, AS_PNG, ".png", DEEP),
+        (Finger.LEFT_RING, finger, AS_PNG, ".png", COLOUR),
+        (Finger.LEFT_RING, finger, {}, ".jp2", DEEP),
+        (Finger.LEFT_RING, finger, {}, ".jp2", COLOUR),
+        (Eye.LEFT, iris, MONO_PNG, ".png", COLOUR),
+        (Eye.LEFT, iris, MONO_PNG, ".png", DEEP),
+        (Eye.LEFT, iris, {"format": IrisFormat.MONO_JPEG}, ".jpg", COLOUR),
+        (Eye.LEFT, iris, {"format": IrisFormat.RGB_JPEG}, ".jpg", GREY),
+        (None, face, FACE_PNG, ".png", GREY),
+        (None, face, {}, ".jp2", GREY),
+        (None, face, FACE_PNG, ".png", np.repeat(DEEP[:, :, None], 3, axis=2)),
+        (None, face, FACE_PNG, ".png", np.dstack([COLOUR, GREY])),
+    ],
+)
+def test_depth_and_channels_are_those_of_the_record(
+    position: Position | None,
+    make: Callable[..., bytes],
+    changes: dict[str, object],
+    ending: str,
+    image: np.ndarray[Any, Any],
+) -> None:
+    assert refusal(position, make(image=coded(ending, image), **changes)) == Check.IMAGE
+
+
+@pytest.mark.parametrize(
+    ("position", "make", "changes", "ending", "image"),
+    [
+        (Finger.LEFT_RING, finger, AS_PNG, ".png", GREY),
+        (Finger.LEFT_RING, finger, {"impression": 24}, ".jp2", GREY),
+        (Eye.LEFT, iris, MONO_PNG, ".png", GREY),
+        (Eye.LEFT, iris, {"format": IrisFormat.RGB_PNG}, ".png", COLOUR),
+        (Eye.LEFT, iris, {"format": IrisFormat.MONO_JPEG}, ".jpg", GREY),
+        (None, face, FACE_PNG, ".png", COLOUR),
+    ],
+)
+def test_picture_that_is_what_its_record_says(
+    position: Position | None,
+    make: Callable[..., bytes],
+    changes: dict[str, object],
+    ending: str,
+    image: np.ndarray[Any, Any],
+) -> None:
+    data = make(image=coded(ending, image), **changes)
+    assert sample_of(position, data, ()).image.shape[:2] == SHAPE
+
+
+def test_code_stream_with_signed_or_coarse_channels() -> None:
+    image = parse_finger(finger()).image
+    first = image.index(b"\xff\x4f\xff\x51") + 42
+    for at, value in ((first, 0x87), (first + 1, 2), (first, 11)):
+        changed = image[:at] + bytes([value]) + image[at + 1 :]
+        assert refusal(Finger.LEFT_RING, finger(image=changed)) == Check.IMAGE
 
 
 def test_exception_photo_may_be_any_picture() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import socket
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -306,7 +308,7 @@ IDENTITY = Identity(
     "1",
     ("1", "2", "3"),
     "Ready",
-    "",
+    hashlib.sha256(PKI.device.certificate.public_bytes(Encoding.DER)).hexdigest(),
     NOW,
 )
 ORDER = CaptureOrder(

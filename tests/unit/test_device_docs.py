@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click import Command
+from typer.main import get_command
 
 from drivers import registry
+from station.cli import app
 from station.commands.findings import CauseCode
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +83,38 @@ def test_no_driver_claims_more_than_was_done(row: dict[str, str]) -> None:
 def test_every_cause_is_explained_once() -> None:
     explained = re.findall(r"^\| `([a-z.-]+)` \|", INSTALLATION, re.MULTILINE)
     assert sorted(explained) == sorted(code.value for code in CauseCode)
+
+
+@pytest.mark.parametrize("row", rows(), ids=named)
+def test_a_dash_stands_only_where_there_is_no_test(row: dict[str, str]) -> None:
+    driver = re.compile(rf"\b{registry.load(named(row)).__name__}\b")
+    folders = {"protocol tests": "protocol", "fault matrix": "faults", "fuzz": "fuzz"}
+    for column in (column for column in folders if row[column] == NOTHING):
+        tests = (ROOT / "tests" / folders[column]).glob("test_*.py")
+        unnamed = [test.name for test in tests if driver.search(test.read_text("utf-8"))]
+        assert unnamed == [], column
+
+
+def test_the_page_says_which_commands_speak_the_language_of_the_desk() -> None:
+    """A command speaks it exactly when it has the option `--language`."""
+    opening = INSTALLATION.split("## 1.")[0]
+    english, _, theirs = opening.partition("speak English.")
+    commands = {" ".join(path): command for path, command in commands_below(get_command(app))}
+    named_here = re.findall(r"`rekam ([a-z ]+)`", english.split("front of any line")[1])
+    assert {"doctor", "devices"} <= set(named_here)
+    assert not any(has_language(commands[name]) for name in named_here)
+    speaking = re.findall(r"`rekam ([a-z ]+)`", theirs)
+    assert speaking == ["card info", "devices watch"]
+    assert all(has_language(commands[name]) for name in speaking)
+
+
+def commands_below(
+    command: Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Command]]:
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands_below(below, (*path, name))
+
+
+def has_language(command: Command) -> bool:
+    return any("--language" in option.opts for option in command.params)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from station.commands.system_files import Written, contents, run, write
+from station.commands.system_files import Written, contents, next_steps, run, write
 
 ROOT = Path(__file__).parents[2]
 RULES = PurePosixPath("etc/udev/rules.d/70-rekam.rules")
@@ -228,6 +228,27 @@ def test_the_command_says_what_comes_next(
     said = capsys.readouterr().out
     assert f"new   {tmp_path / RULES}" in said
     assert "udevadm control --reload" in said
+
+
+def test_a_folder_to_look_at_starts_no_desk(tmp_path: Path) -> None:
+    said = "\n".join(next_steps(tmp_path, tmp_path / "station.toml"))
+    assert "rekam@tty1" not in said
+    assert "`rekam system-files /`" in said
+    assert "udevadm trigger" in said
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_the_desk_is_started_last_and_after_its_configuration(
+    tmp_path: Path, is_there: bool
+) -> None:
+    configuration = tmp_path / "station.toml"
+    if is_there:
+        configuration.touch()
+    *_, before, last = next_steps(Path("/"), configuration)
+    assert last.strip() == "systemctl enable --now rekam@tty1"
+    assert str(configuration) in before
+    assert "rekam doctor" in before
+    assert ("write" in before) is not is_there
 
 
 def test_the_files_are_in_the_wheel() -> None:

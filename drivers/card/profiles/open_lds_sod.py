@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from drivers.card import tlv
+from drivers.certificates import has_issued, is_authority, is_valid_at, may_sign
 
 TAG: Final = 0x77
 LDS_SECURITY_OBJECT: Final = "2.23.136.1.1.1"
@@ -176,44 +177,15 @@ def _check_signature(certificate: x509.Certificate, signer: Any) -> None:
 def _check_chain(
     certificate: x509.Certificate, authorities: Sequence[x509.Certificate], now: datetime
 ) -> None:
-    if not _is_valid_at(certificate, now):
+    if not is_valid_at(certificate, now):
         raise SecurityObjectError("the signer's certificate is not valid now")
-    if not any(_has_issued(authority, certificate, now) for authority in authorities):
+    valid = [authority for authority in authorities if is_valid_at(authority, now)]
+    if not any(has_issued(authority, certificate) for authority in valid):
         raise SecurityObjectError("the signer is below no authority of this station")
     # only now: parsing extensions that nobody vouches for can put warnings on the screen
-    if _is_authority(certificate) or not _may_sign(certificate):
+    # ICAO Doc 9303-12 asks a document signer for the key usage
+    if is_authority(certificate) or not may_sign(certificate, must_say_so=True):
         raise SecurityObjectError("the certificate is not made for signing documents")
-
-
-def _has_issued(authority: x509.Certificate, certificate: x509.Certificate, now: datetime) -> bool:
-    if authority.subject != certificate.issuer or not _is_valid_at(authority, now):
-        return False
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (InvalidSignature, ValueError, TypeError):
-        return False  # another authority may bear the same name
-    return True
-
-
-def _is_valid_at(certificate: x509.Certificate, now: datetime) -> bool:
-    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    return constraints.value.ca
-
-
-def _may_sign(certificate: x509.Certificate) -> bool:
-    """Say whether the key may sign; ICAO Doc 9303-12 asks for the extension."""
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
-    except x509.ExtensionNotFound:
-        return False
-    return usage.value.digital_signature
 
 
 def _listed_hashes(content: bytes) -> dict[int, bytes]:

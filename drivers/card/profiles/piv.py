@@ -19,6 +19,7 @@ from drivers.card.apdu import CHUNK_BYTES, SUCCESS, ApduChannel, CardAnswer, Res
 from drivers.card.profiles import piv_objects
 from drivers.card.profiles.piv_objects import CardholderId, Discovery, PivObjectError, Slot
 from drivers.errors import (
+    Cancelled,
     PinBlocked,
     PinLastTry,
     PinUnsuitable,
@@ -133,12 +134,17 @@ class PivCard:
             PinLastTry: one try is left, or the card does not tell; nothing was sent.
             PinBlocked: no try is left.
             PinWrong: with the number of tries left.
+            Cancelled: `pin` was overwritten before it could be sent.
         """
         try:
-            if len(pin) not in PIN_BYTES or not all(0x20 < byte < 0x7F for byte in pin):
+            if not _can_be_pin(bytes(pin)):
                 raise PinUnsuitable(self._device, f"{len(pin)} characters")
             self._check_tries(allow_last_try)
-            padded = bytes(pin).ljust(PADDED_PIN_BYTES, b"\xff")
+            # looked at once more: whoever stopped waiting meanwhile has wiped it
+            entered = bytes(pin)
+            if not _can_be_pin(entered):
+                raise Cancelled(self._device, "the PIN was withdrawn")
+            padded = entered.ljust(PADDED_PIN_BYTES, b"\xff")
             apdu = bytes((0x00, 0x20, 0x00, APPLICATION_PIN, PADDED_PIN_BYTES)) + padded
             response = self._channel.send(apdu)
         finally:
@@ -215,6 +221,10 @@ class PivCard:
 
     def _unreadable(self, what: str, error: PivObjectError) -> PivUnreadable:
         return PivUnreadable(self._device, f"{what}: {error}")
+
+
+def _can_be_pin(entered: bytes) -> bool:
+    return len(entered) in PIN_BYTES and all(0x20 < byte < 0x7F for byte in entered)
 
 
 def _tries_in(response: Response) -> int | None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from drivers.card.profiles.piv_certificate import OperatorCertificate
+from drivers.certificates import extension_of, has_issued, is_authority, is_valid_at, may_sign
 
 RSA_BITS: Final = 2048
 ALLOWED_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
@@ -42,8 +43,6 @@ UNDERSTOOD: Final = (
     x509.CertificatePolicies,
 )
 """Extensions that may be critical; any other critical one refuses the certificate."""
-
-X = TypeVar("X", bound=x509.ExtensionType)
 
 
 class Reason(StrEnum):
@@ -131,7 +130,7 @@ class OperatorTrust:
 
     def check(self, operator: OperatorCertificate, now: datetime) -> CertificateCheck:
         """Check issuer, validity, purpose, key and revocation at `now` (timezone-aware)."""
-        authority = self._authority_of(operator.certificate)
+        authority = self._authority_of(operator.certificate, now)
         revocation = self._revocation(operator.certificate, authority, now)
         reasons = [*_faults(operator, now), *_issuer_faults(authority, now)]
         if revocation is Revocation.REVOKED:
@@ -147,8 +146,11 @@ class OperatorTrust:
             reasons=tuple(reasons),
         )
 
-    def _authority_of(self, leaf: x509.Certificate) -> x509.Certificate | None:
-        return next((one for one in self.authorities if _has_issued(one, leaf)), None)
+    def _authority_of(self, leaf: x509.Certificate, now: datetime) -> x509.Certificate | None:
+        """Return who issued the certificate; of several with one key, one that is valid now."""
+        fitting = [one for one in self.authorities if has_issued(one, leaf)]
+        valid = [one for one in fitting if is_valid_at(one, now)]
+        return next(iter(valid + fitting), None)
 
     def _revocation(
         self, leaf: x509.Certificate, authority: x509.Certificate | None, now: datetime
@@ -174,13 +176,11 @@ def _faults(operator: OperatorCertificate, now: datetime) -> Iterator[Reason]:
         yield Reason.NOT_YET_VALID
     if now > operator.valid_until:
         yield Reason.EXPIRED
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
+    if is_authority(certificate):
         yield Reason.IS_AUTHORITY
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is None or not usage.digital_signature:
+    if not may_sign(certificate, must_say_so=True):
         yield Reason.KEY_USAGE
-    extended = _extension(certificate, x509.ExtendedKeyUsage)
+    extended = extension_of(certificate, x509.ExtendedKeyUsage)
     if extended is not None and not LOGIN_USES & set(extended):
         yield Reason.LOGIN_NOT_ALLOWED
     if not _is_suitable(operator.key):
@@ -196,7 +196,7 @@ def _faults(operator: OperatorCertificate, now: datetime) -> Iterator[Reason]:
 def _issuer_faults(authority: x509.Certificate | None, now: datetime) -> Iterator[Reason]:
     if authority is None:
         yield Reason.UNKNOWN_AUTHORITY
-    elif not authority.not_valid_before_utc <= now <= authority.not_valid_after_utc:
+    elif not is_valid_at(authority, now):
         yield Reason.AUTHORITY_NOT_VALID
 
 
@@ -213,21 +213,9 @@ def _is_strong(algorithm: Callable[[], hashes.HashAlgorithm | None]) -> bool:
         return False
 
 
-def _has_issued(authority: x509.Certificate, leaf: x509.Certificate) -> bool:
-    constraints = _extension(authority, x509.BasicConstraints)
-    usage = _extension(authority, x509.KeyUsage)
-    if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
-        return False
-    try:
-        leaf.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
 def _is_of(revoked: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
     """Whether the authority signed this complete list; partial lists say less than they seem."""
-    usage = _extension(authority, x509.KeyUsage)
+    usage = extension_of(authority, x509.KeyUsage)
     if revoked.issuer != authority.subject or (usage is not None and not usage.crl_sign):
         return False
     try:
@@ -248,10 +236,3 @@ def _names(revoked: x509.CertificateRevocationList, leaf: x509.Certificate) -> b
 def _is_current(revoked: x509.CertificateRevocationList, now: datetime) -> bool:
     until = revoked.next_update_utc
     return until is not None and revoked.last_update_utc <= now <= until
-
-
-def _extension(certificate: x509.Certificate, kind: type[X]) -> X | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None

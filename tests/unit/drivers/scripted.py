@@ -77,6 +77,7 @@ class ScriptedDevice(Device):
     def __init__(self, clock: TurnedClock, serial: str = "S1") -> None:
         super().__init__("scripted", DeviceSettings(), clock=clock)
         self.serial = serial
+        self.model = "model"
         self.refusal: DeviceError | None = None
         self.finding: DeviceError | None = None
         self.gate = asyncio.Event()
@@ -119,7 +120,7 @@ class ScriptedDevice(Device):
         except asyncio.CancelledError:
             self._announce(State.CLOSED)
             raise
-        self._info = DeviceInfo(self.kind, "scripted", "model", self.serial, "1")
+        self._info = DeviceInfo(self.kind, "scripted", self.model, self.serial, "1")
         self._announce(State.READY)
         return self._info
 

@@ -20,6 +20,7 @@ from drivers.errors import (
     Disconnected,
     OtherDevice,
 )
+from drivers.supervision import ABSENCE_TOLD_AFTER_S
 from drivers.supervisor import Event, EventQueue, Happening, Supervisor
 from drivers.values import State
 from tests.unit.drivers.scripted import START, ScriptedDevice, TurnedClock, settle
@@ -115,6 +116,40 @@ async def test_refusal_is_told_once_and_again_for_another_reason() -> None:
         assert desk.told() == [(Happening.REFUSED, DeviceBusy.code)]
 
 
+@pytest.mark.parametrize("reason", [ConnectFailed, Disconnected, DeviceTimeout, DeviceHung])
+async def test_short_unplug_is_one_loss_and_one_return(reason: type[DeviceError]) -> None:
+    async with supervised() as desk:
+        desk.told()
+        desk.device.finding, desk.device.refusal = lost(desk.device), reason(desk.device.name)
+        await desk.clock.turn(ABSENCE_TOLD_AFTER_S - 0.5)
+        assert len(desk.device.attempts) > 3
+        desk.device.plug_in()
+        await desk.clock.turn(1.2)
+        assert [what for what, _ in desk.told()] == [Happening.LOST, Happening.BACK]
+
+
+async def test_loss_that_lasts_is_told_once_more_and_a_new_reason_at_once() -> None:
+    async with supervised() as desk:
+        desk.told()
+        desk.device.pull_out()
+        desk.device.finding = lost(desk.device)
+        await desk.clock.turn(2.0)
+        assert desk.told() == [(Happening.LOST, Disconnected.code)]
+        desk.device.refusal = DeviceBusy(desk.device.name)
+        await desk.clock.turn(1.3)
+        assert desk.told() == [(Happening.REFUSED, DeviceBusy.code)]
+        desk.device.pull_out()
+        await desk.clock.turn(1.3)
+        assert desk.told() == [], "still known to be away"
+        await desk.clock.turn(ABSENCE_TOLD_AFTER_S)
+        (event,) = desk.events
+        assert (event.what, event.code) == (Happening.REFUSED, ConnectFailed.code)
+        assert ABSENCE_TOLD_AFTER_S <= event.outage_s <= ABSENCE_TOLD_AFTER_S + 1.3
+        desk.told()
+        await desk.clock.turn(20.0)
+        assert desk.told() == []
+
+
 async def test_delay_starts_anew_after_a_success() -> None:
     async with supervised(started=False) as desk:
         device = desk.device
@@ -137,11 +172,9 @@ async def test_unplug_is_noticed_within_a_second_and_the_return_within_a_second(
         desk.device.pull_out()
         desk.device.finding = lost(desk.device)
         await desk.clock.turn(1.0)
-        assert desk.told() == [
-            (Happening.LOST, Disconnected.code),
-            (Happening.REFUSED, ConnectFailed.code),
-        ]
+        assert desk.told() == [(Happening.LOST, Disconnected.code)]
         await desk.clock.turn(30.0)
+        assert desk.told() == [(Happening.REFUSED, ConnectFailed.code)]
         desk.device.plug_in()
         await desk.clock.turn(1.2)
         (event,) = desk.events
@@ -211,6 +244,53 @@ async def test_another_serial_number_is_told_until_it_is_accepted() -> None:
         desk.device.lose(Disconnected.code)
         await settle()
         assert desk.told()[1] == (Happening.BACK, ""), "S2 is the right one now"
+
+
+async def test_outage_lasts_until_the_known_device_is_back() -> None:
+    async with supervised() as desk:
+        await desk.clock.turn(1.0)
+        desk.told()
+        device = desk.device
+        device.pull_out()
+        device.finding = lost(device)
+        await desk.clock.turn(2.0)
+        device.serial = "S2"
+        device.plug_in()
+        await desk.clock.turn(4.0)
+        assert desk.supervisor.status()["scanner"].downtime_s == pytest.approx(5.5, abs=0.6)
+        device.serial = "S1"
+        device.lose(Disconnected.code)
+        await settle()
+        seconds = {event.what: event.outage_s for event in desk.events}
+        assert list(seconds) == [Happening.LOST, Happening.OTHER_DEVICE, Happening.BACK]
+        assert seconds[Happening.OTHER_DEVICE] == pytest.approx(2.0, abs=1.2)
+        assert seconds[Happening.BACK] == pytest.approx(6.0, abs=0.6)
+        assert desk.supervisor.status()["scanner"].longest_outage_s == seconds[Happening.BACK]
+
+
+async def test_accepting_another_device_ends_the_outage() -> None:
+    async with supervised() as desk:
+        desk.device.serial = "S2"
+        desk.device.lose(Disconnected.code)
+        await settle()
+        await desk.clock.turn(3.0)
+        desk.supervisor.accept("scanner")
+        await desk.clock.turn(10.0)
+        assert desk.supervisor.status()["scanner"].downtime_s == 3.0
+
+
+async def test_another_model_with_the_same_serial_number_is_another_device() -> None:
+    async with supervised() as desk:
+        desk.told()
+        desk.device.model = "another model"
+        desk.device.lose(Disconnected.code)
+        await settle()
+        assert desk.told()[1] == (Happening.OTHER_DEVICE, OtherDevice.code)
+        assert desk.supervisor.status()["scanner"].is_other_device
+        desk.device.model = "model"
+        desk.device.lose(Disconnected.code)
+        await settle()
+        assert not desk.supervisor.status()["scanner"].is_other_device
 
 
 async def test_right_device_in_place_of_another_ends_the_warning() -> None:

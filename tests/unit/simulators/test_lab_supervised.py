@@ -68,6 +68,13 @@ class Watched:
                     return event
 
 
+    async def refused(self, role: str) -> None:
+        """Wait until an attempt to connect has failed."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.supervisor.status()[role].health.refusals:  # noqa: ASYNC110  # short
+                await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def watched(lab: Lab) -> AsyncIterator[Watched]:
     devices = build_devices(configuration.load(lab.config)).by_role()
@@ -101,14 +108,13 @@ async def test_unplugged_device_is_missed_at_once_and_used_again_soon(
     assert lost.what is Happening.LOST
     assert time.monotonic() - started < UNPLUG_NOTICED_S + SLACK_S
     assert lost.code in (*injector.notes[unplug].codes, "DEV-103")
-    async with asyncio.timeout(PATIENCE_S):
-        while not watched.supervisor.status()[role].health.refusals:  # noqa: ASYNC110  # short
-            await asyncio.sleep(0.01)
+    await watched.refused(role)
     code = watched.supervisor.status()[role].code
     assert code in (*injector.notes[unplug].codes, "DEV-102")
     injector.clear(unplug)
     started = time.monotonic()
-    back = await watched.next(role, Happening.BACK)
+    back = await watched.next(role)
+    assert back.what is Happening.BACK, "one unplug is one line"
     assert time.monotonic() - started < USABLE_AGAIN_S + SLACK_S
     assert back.outage_s > 0
     assert watched.supervisor.status()[role].state is State.READY
@@ -130,14 +136,35 @@ async def test_frozen_device_is_told_as_hung_and_used_again_soon(
     assert time.monotonic() - started < USABLE_AGAIN_S + SLACK_S
 
 
+@pytest.mark.parametrize(("fault", "code"), [("frozen", "DEV-262"), ("wrong-size", "DEV-263")])
+async def test_camera_that_stays_faulty_says_why_once(
+    lab: Lab, watched: Watched, fault: str, code: str
+) -> None:
+    injector = lab.injectors["face"]
+    injector.inject(fault)
+    gone = await watched.next("face")
+    assert gone.what in (Happening.HUNG, Happening.LOST)
+    assert gone.code == code
+    await watched.refused("face")
+    status = watched.supervisor.status()["face"]
+    assert status.state is not State.READY
+    assert status.code == code
+    injector.clear(fault)
+    back = await watched.next("face")
+    assert back.what is Happening.BACK
+    assert back.outage_s > 0.1
+
+
 @pytest.mark.parametrize("role", ["scanner", "iris"])
 async def test_replaced_device_is_told_as_another(lab: Lab, watched: Watched, role: str) -> None:
     lab.injectors[role].inject("other-device")
+    lost = await watched.next(role, Happening.LOST)
     event = await watched.next(role, Happening.OTHER_DEVICE)
     assert event.code == "DEV-105"
     assert watched.supervisor.status()[role].is_other_device
     lab.injectors[role].clear()
-    await watched.next(role, Happening.BACK)
+    back = await watched.next(role, Happening.BACK)
+    assert back.outage_s == pytest.approx((back.at - lost.at).total_seconds(), abs=0.1)
     assert not watched.supervisor.status()[role].is_other_device
 
 
@@ -166,9 +193,9 @@ def test_watch_tells_what_the_control_command_does(lab: Lab) -> None:
             connected.add(next(line for line in lines if line["what"] == "connected")["role"])
         control.inject("verifier", "unplug")
         assert wait_for("verifier", "lost")["code"] == "DEV-103"
-        assert wait_for("verifier", "refused")["code"] == "DEV-102"
         control.clear("verifier", "unplug")
-        wait_for("verifier", "back")
+        back = next(line for line in lines if line["role"] == "verifier")
+        assert back["what"] == "back", "one unplug, one line"
         process.terminate()
         summaries = {line["role"]: line for line in lines if line["what"] == "summary"}
         assert process.wait(10) == 0

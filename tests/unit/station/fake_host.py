@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from station.commands.host import Address, Host
+from station.commands.host import Address, Host, WebAnswer
 
 FREE_NODE = Path("/dev/full")
 """A real character device that nobody in a fake /proc holds."""
@@ -29,8 +29,10 @@ class FakeHost:
             may_use=lambda _path: True,
             group_of=lambda _path: "dialout",
             why_unreachable=self._why_unreachable,
+            web_answer=lambda url: self.web.get(url),
         )
         self.unreachable: dict[Address, str] = {}
+        self.web: dict[str, WebAnswer] = {}
 
     def _why_unreachable(self, address: Address) -> str:
         return self.unreachable.get(address, "")
@@ -53,6 +55,10 @@ class FakeHost:
         folder.mkdir()
         for number, target in enumerate(open_files):
             (folder / str(number)).symlink_to(target)
+
+    def pty_master(self, pid: int, number: str) -> None:
+        """Let a process own the other end of the pseudo terminal with this number."""
+        self.file(f"proc/{pid}/fdinfo/9", f"pos:\t0\nflags:\t02\ntty-index:\t{number}\n")
 
     def usb_device(
         self, vendor: str, product: str, *, driver: str = "", control: str = "on", port: str = ""

@@ -18,7 +18,8 @@ from drivers.errors import (
     ServiceAbsent,
 )
 from drivers.values import DeviceInfo, Kind
-from station.commands import card_check
+from simulators import test_keys
+from station.commands import card_check, sam_check
 from station.commands.findings import Cause, CauseCode
 from tests.unit.station.fake_host import FakeHost
 
@@ -155,7 +156,18 @@ def test_service_at_a_socket_of_its_own(machine: FakeHost) -> None:
     cause = found(ServiceAbsent("card"), machine, socket="/nowhere/pcscd.comm")
     assert code(cause) is CauseCode.CARD_NO_SOCKET
     assert cause is not None
-    assert cause.found.startswith("/nowhere/pcscd.comm")
+    assert cause.found.startswith("service_socket: /nowhere/pcscd.comm does not exist")
+    assert cause.action.startswith("Correct service_socket in the configuration")
+
+
+def test_nobody_behind_a_socket_of_its_own(machine: FakeHost, tmp_path: Path) -> None:
+    (machine.root / "usr/sbin/pcscd").unlink()
+    own = machine.file("own.comm")
+    machine.unreachable[own] = "Connection refused"
+    cause = found(ServiceAbsent("card"), machine, socket=str(own))
+    assert code(cause) is CauseCode.CARD_SERVICE_DOWN
+    assert cause is not None
+    assert "service_socket" in cause.action
 
 
 def test_reader_taken_by_the_kernel(machine: FakeHost) -> None:
@@ -208,3 +220,32 @@ def test_virtual_driver_on_a_production_desk(
     if installed:
         machine.file(card_check.VIRTUAL_DRIVER)
     assert code(card_check.virtual_driver(machine.host, simulated_desk)) is expected
+
+
+# ---------------------------------------------------------------- slot of the access module
+
+SLOTS = ("ACR1281 00 00", "ACR1281 00 01")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected", "said"),
+    [
+        ("Omnikey", CauseCode.CARD_SAM_READER, "0 of 2 readers fit"),
+        ("ACR1281", CauseCode.CARD_SAM_READER, "2 of 2 readers fit"),
+        ("ACR1281 00 01", CauseCode.CARD_SAM_ABSENT, "no access module in its slot"),
+    ],
+)
+def test_slot_without_a_module(tmp_path: Path, wanted: str, expected: CauseCode, said: str) -> None:
+    opening = test_keys.write_opening(tmp_path / "sam.hex")
+    settings = PcscReader.Settings(reader=SLOTS[0], sam_reader=wanted, sam_opening=opening)
+    facts = {"access_module": "absent"}
+    (trouble,) = sam_check.find_troubles("card", settings, facts, lambda: SLOTS)
+    assert trouble.error.code == "DEV-516"
+    assert trouble.cause.code is expected
+    assert said in trouble.cause.found
+    assert "sam_reader" in trouble.cause.action
+    if expected is CauseCode.CARD_SAM_READER:
+        assert ", ".join(SLOTS) in trouble.cause.found
+    present = {"access_module": "present"}
+    assert not list(sam_check.find_troubles("card", settings, present, lambda: SLOTS))
+    assert not list(sam_check.find_troubles("card", settings, None, lambda: SLOTS))

@@ -49,8 +49,8 @@ def event(what: Happening, code: str = "", detail: str = "R307 1234") -> Event:
         ),
         (
             event(Happening.BACK),
-            "works again after 0:01:05: R307 1234",
-            "bekerja lagi setelah 0:01:05: R307 1234",
+            "works again after 0:01:05.4: R307 1234",
+            "bekerja lagi setelah 0:01:05.4: R307 1234",
         ),
         (
             event(Happening.OTHER_DEVICE, OtherDevice.code),
@@ -90,11 +90,22 @@ def test_every_happening_has_words_and_its_code(
     assert "{" not in line
 
 
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.0, "0:00:00.0"), (0.66, "0:00:00.7"), (59.96, "0:01:00.0"), (3599.96, "1:00:00.0")],
+)
+def test_durations_have_tenths(
+    capsys: pytest.CaptureFixture[str], seconds: float, written: str
+) -> None:
+    Plain("en").event(Event(AT, "verifier", Happening.BACK, "", "R307", outage_s=seconds))
+    assert f" after {written}: R307" in capsys.readouterr().out
+
+
 def test_summary_says_how_long_and_how_often(capsys: pytest.CaptureFixture[str]) -> None:
     Plain("en").summary("verifier", STATUS)
     assert LINE.match(capsys.readouterr().out.strip()).groups() == (  # type: ignore[union-attr]
         "verifier",
-        "usable for 1:01:01; connections: 2; losses: 1; longest outage: 0:00:04",
+        "usable for 1:01:01.2; connections: 2; losses: 1; longest outage: 0:00:04.0",
     )
 
 

@@ -12,23 +12,32 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from drivers.card.reader import SIMULATED
+from drivers.camera.opencv import OpenCvCamera
+from drivers.card.reader import SIMULATED, LoopbackReader
 from drivers.device import Device
 from drivers.errors import ConnectFailed, DeviceTimeout
+from drivers.ownership import holders_of
 from drivers.sbi.scanner import SbiScanner
 from drivers.serial.port import Bridge
 from drivers.serial.r30x import R30xScanner
 from drivers.serial.settings import R30xSettings
-from drivers.values import DeviceInfo, Kind, SelfTest
+from drivers.values import DeviceInfo, Image, Kind, SelfTest
+from simulators import test_keys
+from simulators.card import KtpelCard, specimen
+from simulators.card_links import LoopbackSlot
+from simulators.card_slot import FixedCard
+from simulators.sam import KtpelSam
 from simulators.sbi import SbiServer
 from simulators.sbi_faults import SbiFault
-from station.commands import camera_check, serial_check
+from simulators.stream_camera import StreamCamera
+from station.commands import camera_check, node_check, serial_check
 from station.commands.device_check import Outcome, check_devices, judge
 from station.commands.doctor import list_devices, run
 from station.commands.findings import Cause, CauseCode, Finding, Health
-from station.commands.host import this_host, why_unreachable
+from station.commands.host import WebAnswer, this_host, web_answer, why_unreachable
 from station.config import ConfiguredDevice, StationConfig
 from tests.conformance.example_driver import ToyScanner, ToySettings
 from tests.conformance.test_example_driver import ToyFault, ToyHardware
@@ -107,7 +116,9 @@ def test_other_device_is_named(machine: FakeHost) -> None:
     outcome = Outcome(error=ConnectFailed("verifier", "another device"), stranger=TOY)
     (finding,) = judged(toy(FREE_NODE, expect_serial="SN41"), outcome, machine)
     assert finding.code == CauseCode.OTHER_DEVICE
-    assert finding.cause == "Toy-1 SN42 answers instead of SN41"
+    assert finding.found == "another device answers: Toy-1 SN42 instead of SN41"
+    assert "not found" not in finding.found + finding.cause + finding.action
+    assert "expect_serial" in finding.action
     same = replace(outcome, stranger=replace(TOY, serial="SN41"))
     (finding,) = judged(toy(FREE_NODE, expect_serial="SN41"), same, machine)
     assert finding.code == "DEV-102"
@@ -183,6 +194,72 @@ def test_network_camera(machine: FakeHost) -> None:
     assert "secret" not in away.found + silent.found
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected", "said"),
+    [
+        (WebAnswer(404, "text/html"), CauseCode.CAMERA_ADDRESS, "nothing at /face (HTTP 404)"),
+        (WebAnswer(200, "text/html"), CauseCode.CAMERA_ADDRESS, "a page at /face"),
+        (WebAnswer(401, "text/html"), CauseCode.CAMERA_LOGIN, "refuses the login (HTTP 401)"),
+        (WebAnswer(200, "multipart/x-mixed-replace"), None, ""),
+        (None, None, ""),
+    ],
+)
+def test_address_without_a_stream(
+    machine: FakeHost, answer: WebAnswer | None, expected: CauseCode | None, said: str
+) -> None:
+    url = "http://user:secret@10.0.0.9:8080/face"
+    if answer is not None:
+        machine.web[url] = answer
+    cause = camera_check.find_cause(url, ConnectFailed("face"), machine.host)
+    assert (cause.code if cause is not None else None) is expected
+    if cause is not None:
+        assert said in cause.found
+        assert "secret" not in cause.found + cause.action
+        assert "cable" not in cause.action
+
+
+class Grey:
+    """A picture that the simulated camera sends: 320 x 240, another one each time."""
+
+    def face_frame(self, index: int) -> Image:
+        image = np.full((240, 320, 3), 90, np.uint8)
+        image[:, (index * 16) % 320 :][:, :16] = 200
+        return image
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "expected"),
+    [
+        ("/face.mjpg", {}, ""),
+        ("/no-such.mjpg", {}, CauseCode.CAMERA_ADDRESS),
+        ("/face.mjpg", {"width": 640, "height": 480}, CauseCode.CAMERA_SIZE),
+    ],
+)
+def test_real_camera_at_another_address_or_of_another_size(
+    configured: Configured, path: str, size: dict[str, int], expected: str
+) -> None:
+    with StreamCamera(Grey()) as camera:
+        source = camera.url.removesuffix("/face.mjpg") + path
+        settings = OpenCvCamera.Settings.model_validate({"source": source, "serial": "1", **size})
+        entry = ConfiguredDevice("face", "opencv", OpenCvCamera, settings)
+        first, *_ = check_devices(replace(configured(), devices={"face": entry}))
+    assert first.code == expected, first
+    if size:
+        assert "320 x 240" in first.cause
+        assert "width = 640, height = 480" in first.cause
+        assert first.action.startswith("Write width = 320 and height = 240")
+
+
+def test_kinds_of_answers_of_real_servers() -> None:
+    with StreamCamera(Grey()) as camera:
+        stream = web_answer(camera.url)
+        nothing = web_answer(camera.url + "x")
+    assert stream == WebAnswer(200, "multipart/x-mixed-replace")
+    assert nothing is not None
+    assert nothing.status == 404
+    assert web_answer(camera.url) is None, "it is gone"
+
+
 @pytest.mark.parametrize(("text", "expected"), [("rtsp://x/1", True), ("/dev/v4l/by-id/x", False)])
 def test_what_is_a_network_camera(text: str, expected: bool) -> None:
     assert camera_check.is_network(text) is expected
@@ -239,6 +316,7 @@ def test_every_device_is_closed_again(
         (SbiFault.FOREIGN_ROOT, {}, CauseCode.SBI_NOT_TRUSTED),
         (SbiFault.EXPIRED_CERTIFICATE, {}, CauseCode.CLOCK),
         (None, {"least_trust": "L1"}, CauseCode.SBI_TRUST_LEVEL),
+        (None, {"version": "1.0"}, CauseCode.SBI_VERSION),
         (SbiFault.SERVICE_KILLED, {}, CauseCode.SBI_NO_SERVICE),
         (SbiFault.UNPLUG, {}, CauseCode.SBI_NO_DEVICE),
         (SbiFault.HTTP_ERROR, {}, CauseCode.SBI_FOREIGN),
@@ -307,6 +385,95 @@ def test_real_port_with_nothing_behind_it(
     entry = replace(module(str(line)), kind=R30xScanner)
     (finding,) = check_devices(replace(configured(), devices={"verifier": entry}), machine.host)
     assert finding.code == CauseCode.SERIAL_SILENT
+
+
+def test_simulated_module_does_not_hold_its_own_port(configured: Configured, line: Path) -> None:
+    """This process owns the other end of the line, and another one looks at who holds the port."""
+    with line.open("rb+", buffering=0):
+        host = replace(this_host(), pid=1)
+        assert str(os.getpid()) in str(holders_of(line))
+        assert node_check.busy(line, host) is None
+
+
+# ---------------------------------------------------------------- protected cards
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Callable[..., ConfiguredDevice]]:
+    """Make a card reader whose slots are simulated; the second one holds an access module."""
+    card = LoopbackSlot(FixedCard(KtpelCard(specimen())))
+    module = LoopbackSlot(FixedCard(KtpelSam()))
+    files = {
+        "sam_opening": test_keys.write_opening(tmp_path / "sam.hex"),
+        "document_authorities": (test_keys.write_authority(tmp_path / "csca.pem"),),
+        "sam_port": module.port,
+    }
+
+    def make(**changes: object) -> ConfiguredDevice:
+        settings = LoopbackReader.Settings.model_validate({"port": card.port, **files, **changes})
+        return ConfiguredDevice("card", "loopback-card", LoopbackReader, settings)
+
+    yield make
+    card.close()
+    module.close()
+
+
+def card_findings(
+    configured: Configured, entry: ConfiguredDevice, machine: FakeHost
+) -> list[Finding]:
+    return check_devices(replace(configured(), devices={"card": entry}), machine.host)
+
+
+def test_reader_with_all_that_protected_cards_need(
+    configured: Configured, machine: FakeHost, reader: Callable[..., ConfiguredDevice]
+) -> None:
+    (finding,) = card_findings(configured, reader(), machine)
+    assert finding.health is Health.GOOD
+    assert "access_module present" in finding.found
+    (finding,) = card_findings(configured, reader(sam_port=0, sam_opening=None), machine)
+    assert finding.health is Health.GOOD, "a desk without a module reads what is free"
+
+
+def test_each_part_of_reading_protected_cards_is_bad_by_itself(
+    configured: Configured,
+    machine: FakeHost,
+    reader: Callable[..., ConfiguredDevice],
+    tmp_path: Path,
+) -> None:
+    open_to_all, no_pem = tmp_path / "open.hex", tmp_path / "no.pem"
+    test_keys.write_opening(open_to_all).chmod(0o644)
+    no_pem.write_text("nothing\n")
+    no_pem.chmod(0o600)
+    for changes, error, code, said in (
+        ({"sam_opening": tmp_path / "x"}, "DEV-524", CauseCode.CARD_SAM_OPENING, "x:"),
+        ({"sam_opening": open_to_all}, "DEV-524", CauseCode.CARD_SAM_OPENING, "mode 644"),
+        ({"sam_opening": no_pem}, "DEV-524", CauseCode.CARD_SAM_OPENING, "hexadecimal"),
+        ({"sam_opening": None}, "DEV-524", CauseCode.CARD_SAM_OPENING, "names no file"),
+        ({"sam_port": 0}, "DEV-516", CauseCode.CARD_SAM_READER, "names no slot"),
+        ({"document_authorities": (tmp_path / "y",)}, "DEV-527", CauseCode.CARD_AUTHORITIES, "y"),
+        ({"document_authorities": (no_pem,)}, "DEV-527", CauseCode.CARD_AUTHORITIES, "no certific"),
+    ):
+        (finding,) = card_findings(configured, reader(**changes), machine)
+        assert (finding.health, finding.code) == (Health.BAD, code.value), changes
+        assert finding.found.startswith(f"[{error}]"), finding
+        assert said in finding.cause, finding
+        assert finding.action, finding
+
+
+def test_files_are_looked_at_although_the_reader_is_gone(
+    configured: Configured,
+    machine: FakeHost,
+    reader: Callable[..., ConfiguredDevice],
+    tmp_path: Path,
+) -> None:
+    entry = reader(sam_opening=tmp_path / "x", document_authorities=(tmp_path / "y",))
+    settings = entry.settings.model_copy(update={"port": 1, "sam_port": 2})
+    gone, opening, authorities = card_findings(
+        configured, replace(entry, settings=settings), machine
+    )
+    assert gone.code == "DEV-505", "no smart-card service is looked for"
+    assert opening.code == CauseCode.CARD_SAM_OPENING
+    assert authorities.code == CauseCode.CARD_AUTHORITIES
 
 
 # ---------------------------------------------------------------- the whole

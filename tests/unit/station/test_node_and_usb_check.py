@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,22 @@ def test_node_closed_to_its_own_group(machine: FakeHost) -> None:
     assert code(node_check.forbidden(FREE_NODE, host)) is CauseCode.NODE_FORBIDDEN
 
 
+@pytest.mark.parametrize(("mode", "group"), [(0o600, "dialout"), (0o640, "tty"), (0o660, "root")])
+def test_node_that_no_group_of_a_desk_may_use(
+    machine: FakeHost, tmp_path: Path, mode: int, group: str
+) -> None:
+    node = tmp_path / "ttyUSB0"
+    node.touch()
+    node.chmod(mode)
+    host = machine.change(may_use=lambda _path: False, group_of=lambda _path: group)
+    cause = node_check.forbidden(node, host)
+    assert code(cause) is CauseCode.NODE_FORBIDDEN
+    assert cause is not None
+    assert f"mode {mode:04o}" in cause.found
+    assert "udev rules" in cause.action
+    assert "usermod" not in cause.action
+
+
 def test_nobody_is_forbidden_what_is_open_or_absent(machine: FakeHost, tmp_path: Path) -> None:
     assert node_check.forbidden(FREE_NODE, machine.host) is None
     closed = machine.change(may_use=lambda _path: False)
@@ -81,6 +99,45 @@ def test_holder_is_named(machine: FakeHost) -> None:
     assert code(cause) is CauseCode.NODE_BUSY
     assert cause is not None
     assert "minicom (pid 17)" in cause.found
+
+
+def test_every_holder_is_named_in_cause_and_action(machine: FakeHost) -> None:
+    machine.process(17, "minicom", str(FREE_NODE))
+    machine.process(18, "screen", str(FREE_NODE))
+    cause = node_check.busy(FREE_NODE, machine.host)
+    assert cause is not None
+    assert cause.found == f"{FREE_NODE} is open in minicom (pid 17) and screen (pid 18)"
+    assert cause.action == (
+        "Close minicom (pid 17) and screen (pid 18); if they do not answer: kill 17 18"
+    )
+
+
+def test_grabber_beside_another_program(machine: FakeHost) -> None:
+    machine.process(17, "minicom", str(FREE_NODE))
+    machine.process(18, "ModemManager", str(FREE_NODE))
+    cause = node_check.busy(FREE_NODE, machine.host)
+    assert code(cause) is CauseCode.USB_MODEM_MANAGER
+    assert cause is not None
+    assert "minicom (pid 17) and ModemManager (pid 18)" in cause.found
+    assert "udev rules" in cause.action
+    assert "Close minicom (pid 17)" in cause.action
+
+
+def test_owner_of_the_other_end_of_a_pseudo_terminal_is_the_device(machine: FakeHost) -> None:
+    master, slave = pty.openpty()
+    try:
+        node = Path(os.ttyname(slave))
+        machine.process(17, "rekam-sim", str(node))
+        machine.pty_master(17, node.name)
+        assert node_check.busy(node, machine.host) is None
+        machine.process(18, "minicom", str(node))
+        machine.pty_master(18, f"{node.name}9")
+        cause = node_check.busy(node, machine.host)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert cause is not None
+    assert cause.action == "Close minicom (pid 18); if it does not answer: kill 18"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from simulators.lab import Lab
 from station import config as configuration
 from station.commands import record_line
+from station.commands.reporting import explain
 from station.config import StationConfig
 from station.errors import ConfigError
 
@@ -58,17 +59,60 @@ def test_other_roles_and_existing_files_are_refused(config: StationConfig, tmp_p
     for role in ("face", "nobody"):
         with pytest.raises(ConfigError):
             record_line.run(config, role, tmp_path / "line.txt", with_finger=False)
-    (tmp_path / "there.txt").touch()
-    with pytest.raises(ConfigError):
-        record_line.run(config, "verifier", tmp_path / "there.txt", with_finger=False)
+    there = tmp_path / "there.txt"
+    there.write_text("somebody's\n")
+    with pytest.raises(record_line.FileThere) as refusal:
+        record_line.run(config, "verifier", there, with_finger=False)
+    said = explain(refusal.value.code, refusal.value.detail)
+    assert said.startswith(f"[CLI-102] The file to be written exists already ({there})")
+    assert "technician" not in said
+    assert there.read_text() == "somebody's\n"
 
 
 def test_absent_device_is_told_with_its_code(
     config: StationConfig, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    file = tmp_path / "l.txt"
     lab.injectors["verifier"].inject("unplug")
     try:
-        assert record_line.run(config, "verifier", tmp_path / "l.txt", with_finger=False) == 1
+        assert record_line.run(config, "verifier", file, with_finger=True) == 1
     finally:
         lab.injectors["verifier"].clear()
-    assert "[DEV-" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "[DEV-" in told.err
+    assert "nothing was recorded" in told.err
+    assert "Place a finger" not in told.out
+    assert not file.exists()
+
+
+def test_silent_module_leaves_no_file_and_is_shown_no_finger(
+    config: StationConfig, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "l.txt"
+    lab.injectors["verifier"].inject("silent")
+    try:
+        assert record_line.run(config, "verifier", file, with_finger=True) == 1
+    finally:
+        lab.injectors["verifier"].clear()
+    told = capsys.readouterr()
+    assert "the module never answered" in told.err
+    assert "Place a finger" not in told.out
+    assert not file.exists()
+
+
+def test_line_until_a_failure_is_kept(
+    config: StationConfig, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "l.txt"
+    listed = lab.injectors["verifier"]
+    assert record_line.run(config, "verifier", file, with_finger=True) == 0
+    whole = file.read_text()
+    assert capsys.readouterr().out.splitlines()[0] == "Place a finger."
+    file.unlink()
+    listed.inject("wrong-password")
+    try:
+        assert record_line.run(config, "verifier", file, with_finger=True) == 1
+    finally:
+        listed.clear()
+    assert f"{file}: the line until then" in capsys.readouterr().err
+    assert 0 < len(file.read_text()) < len(whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,6 +134,39 @@ def test_devices_that_a_service_offers(
 ) -> None:
     given = settings(root).model_copy(update={"expect_serial": wanted})
     assert code(sbi_check.no_device(given, {4501: serials, 4502: None})) is expected
+
+
+@pytest.mark.parametrize(
+    ("demanded", "wanted", "spoken", "expected"),
+    [
+        ("1.0", "", ("0.9.5",), CauseCode.SBI_VERSION),
+        ("1.0", "S1", ("0.9.5",), CauseCode.SBI_VERSION),
+        ("1.0", "S2", ("0.9.5",), None),
+        ("0.9.5", "", ("0.9.5", "1.0"), None),
+        ("", "", ("0.9.5",), None),
+        ("1.0", "", (), None),
+    ],
+)
+def test_version_that_no_service_speaks(
+    root: Path, demanded: str, wanted: str, spoken: Sequence[str], expected: CauseCode | None
+) -> None:
+    changes = {"version": demanded, "expect_serial": wanted}
+    given = settings(root).model_copy(update=changes)
+    offers: dict[int, Sequence[str] | None] = {4501: ("S1",), 4502: None}
+    here = replace(services(offers), versions_at=lambda _port, _type: spoken)
+    cause = sbi_check.other_version(given, offers, here)
+    assert code(cause) is expected
+    if cause is not None:
+        assert "speaks SBI 0.9.5" in cause.found
+        assert "version 1.0" in cause.found
+        assert 'version = "0.9.5"' in cause.action
+
+
+def test_search_is_advised_together_with_the_serial_number(root: Path) -> None:
+    cause = sbi_check.no_service(settings(root), services({4502: ("S1",)}))
+    assert cause is not None
+    assert "port = 0" in cause.action
+    assert "expect_serial" in cause.action
 
 
 def test_a_closed_port_does_not_speak_sbi() -> None:
