@@ -12,7 +12,6 @@ from station.commands.findings import Cause, CauseCode
 from station.commands.host import Host
 
 PORTS: Final = {"http": 80, "https": 443, "rtsp": 554}
-WEB: Final = ("http", "https")
 LOGIN: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 NO_STREAM: Final = ("text/", "application/json", "application/xhtml")
 """Kinds of content that are no picture; a stream is multipart, video or image."""
@@ -49,18 +48,18 @@ def unreachable(url: str, host: Host) -> Cause | None:
 def wrong_address(url: str, host: Host) -> Cause | None:
     """A server answers, and what it has at this address is no stream, or is not for us."""
     parts = urlsplit(url)
-    answer = host.web_answer(url) if parts.scheme in WEB else None
+    answer = host.stream_answer(url)
     if answer is None:
         return None
     where, status = f"{parts.hostname}:{parts.port or PORTS[parts.scheme]}", answer.status
     if status in LOGIN:
         return Cause(
             CauseCode.CAMERA_LOGIN,
-            f"the camera at {where} refuses the login (HTTP {status})",
-            "Correct user and password in source: http://USER:PASSWORD@ADDRESS/PATH",
+            f"the camera at {where} refuses the login (status {status})",
+            f"Correct user and password in source: {parts.scheme}://USER:PASSWORD@ADDRESS/PATH",
         )
     if status >= HTTPStatus.BAD_REQUEST:
-        said = f"has nothing at {parts.path or '/'} (HTTP {status})"
+        said = f"has nothing at {parts.path or '/'} (status {status})"
     elif answer.content_type.startswith(NO_STREAM):
         said = f"shows a page at {parts.path or '/'} and no stream ({answer.content_type})"
     else:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import socket
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 Address = tuple[str, int] | Path
 """Host and TCP port, or the path of a UNIX socket."""
 
 ROOT: Final = Path("/")
 REACH_TIMEOUT_S: Final = 1.0
+RTSP_PORT: Final = 554
+LONGEST_STATUS_LINE: Final = 256
 PCSC_SOCKET: Final = ROOT / "run/pcscd/pcscd.comm"
 PCSC_SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 
@@ -49,35 +52,57 @@ def why_unreachable(address: Address) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class WebAnswer:
+class StreamAnswer:
     """How a server answers to one address: status (200 is well) and kind of content."""
 
     status: int
     content_type: str = ""
 
 
-def web_answer(url: str) -> WebAnswer | None:
-    """Ask an http or https address as a viewer does, and read the head of the answer only.
+def stream_answer(url: str) -> StreamAnswer | None:
+    """Ask an http, https or rtsp address as a viewer does, and read the head of the answer only.
 
     None where nothing comes that could be understood; what follows the head is not read, because
     a stream has no end.
     """
     parts = urlsplit(url)
-    headers = {"Connection": "close"}
-    if parts.username is not None:
-        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        headers["Authorization"] = f"Basic {b64encode(secret).decode()}"
+    headers = _login(parts)
+    if parts.scheme == "rtsp":
+        return _rtsp_answer(parts, headers)
+    headers["Connection"] = "close"
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     link = kind(parts.hostname or "", parts.port, timeout=REACH_TIMEOUT_S)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         link.request("GET", target, headers=headers)
         answer = link.getresponse()
-        return WebAnswer(answer.status, answer.headers.get_content_type())
+        return StreamAnswer(answer.status, answer.headers.get_content_type())
     except (OSError, HTTPException):
         return None
     finally:
         link.close()
+
+
+def _login(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Authorization": f"Basic {b64encode(secret).decode()}"}
+
+
+def _rtsp_answer(parts: SplitResult, headers: Mapping[str, str]) -> StreamAnswer | None:
+    """Ask for the description of a stream. Source: RFC 2326 clauses 7.1 and 10.2."""
+    where = (parts.hostname or "", parts.port or RTSP_PORT)
+    lines = [f"DESCRIBE rtsp://{where[0]}:{where[1]}{parts.path} RTSP/1.0", "CSeq: 1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    try:
+        with socket.create_connection(where, REACH_TIMEOUT_S) as link:
+            link.sendall("\r\n".join([*lines, "", ""]).encode())
+            head = link.makefile("rb").readline(LONGEST_STATUS_LINE)
+    except OSError:
+        return None
+    status = re.match(rb"RTSP/1\.0 (\d{3})\b", head)
+    return None if status is None else StreamAnswer(int(status[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +127,7 @@ class Host:
     may_use: Callable[[Path], bool] = field(default=may_use)
     group_of: Callable[[Path], str] = field(default=group_of)
     why_unreachable: Callable[[Address], str] = field(default=why_unreachable)
-    web_answer: Callable[[str], WebAnswer | None] = field(default=web_answer)
+    stream_answer: Callable[[str], StreamAnswer | None] = field(default=stream_answer)
 
     @property
     def proc(self) -> Path:

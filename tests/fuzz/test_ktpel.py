@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import cv2
@@ -12,20 +16,19 @@ from drivers.card.biodata import BiodataError, parse_card_text
 from drivers.card.chip_content import ChipContentError, decode_photo, decode_signature_image
 from drivers.card.chip_content_minutiae import parse_template
 from drivers.card.profiles import open_lds
-from drivers.card.profiles.ktpel import read_free_content
 from drivers.card.profiles.ktpel_protected import read_ktpel
 from drivers.card.profiles.open_lds_sod import SecurityObjectError, check_security_object
 from drivers.card.secure_messaging import IcaoSecureMessaging
 from drivers.card.secure_messaging_keys import SecureMessagingError, derive_keys, retail_mac
-from drivers.errors import DeviceError
+from drivers.errors import DeviceError, SecureChannelBroken
 from simulators.card import KtpelCard, specimen
 from simulators.ktpel_card_channel import CardSecureMessaging
 from simulators.ktpel_card_content import placeholder_fingers, placeholder_signature
 from simulators.ktpel_card_open_lds import build_face, build_security_object, open_files
 from simulators.sam import KtpelSam
 from simulators.test_keys import authority_certificate
-from tests.fuzz.harness import fuzz, share
-from tests.protocol.ktpel_rig import CARD, MemoryChannel, Rig
+from tests.fuzz.harness import damage, fuzz, share, survive
+from tests.protocol.ktpel_rig import CARD, SAM, MemoryChannel, Rig
 
 KEYS = derive_keys(bytes(16))
 GROUPS = {13: b"biodata"}
@@ -110,27 +113,66 @@ def test_files_of_the_open_application() -> None:
     assert fuzz(read, examples, (DeviceError,), cases=share(4)) > 0
 
 
+def answers_of_a_reading(rig: Rig) -> list[tuple[str, bytes]]:
+    """Return slot and answer of every command of a good reading, in order."""
+    answers: list[tuple[str, bytes]] = []
+
+    def listening(slot: str) -> Callable[[bytes, bytes], bytes]:
+        def hear(command: bytes, answer: bytes) -> bytes:
+            answers.append((slot, answer))
+            return answer
+
+        return hear
+
+    rig.card_channel.tamper, rig.sam_channel.tamper = listening(CARD), listening(SAM)
+    rig.log.clear()
+    rig.read_protected()
+    return answers
+
+
 def test_free_and_protected_files_of_a_card() -> None:
-    """Whole readings in which one plain answer of card or module is damaged."""
+    """Whole readings in which one answer, of card or module, is damaged and all others right."""
     rig = Rig()
-    examples = [rig.card.apdu(bytes.fromhex("FFCA000000")), b"\x90\x00", bytes(248) + b"\x90\x00"]
-    examples += [bytes.fromhex("00339000"), bytes(40) + b"\x90\x00", b"\x6a\x82", b"\x61\xff"]
-    damaged = [b""]
+    good = rig.read()
+    answers = answers_of_a_reading(rig)
+    samples = [answer for _, answer in answers]
+    reached: Counter[str] = Counter()
+    instead: dict[int, bytes] = {}
 
     def answer(command: bytes, real: bytes) -> bytes:
-        """Give the damaged bytes in place of every seventh answer, at least a status word."""
-        turn = (damaged[0][0] if damaged[0] else 0) % 7
-        return damaged[0].ljust(2, b"\x00")[:258] if len(rig.log) % 7 == turn else real
+        damaged = instead.get(len(rig.log))
+        if damaged is None:
+            return real
+        reached["damaged"] += 1
+        return damaged.ljust(2, b"\x00")[:258]
 
-    rig.card_channel.tamper = answer
-    rig.sam_channel.tamper = answer
-
-    def read(data: bytes) -> None:
-        damaged[0] = data
+    def read(case: tuple[int, bytes]) -> None:
+        number, damaged = case
+        instead.clear()
+        instead[number + 1] = damaged
         rig.log.clear()
         rig.opening.is_refused = False
-        read_ktpel(rig.card_channel, rig.uid, rig.module)
-        read_free_content(ApduChannel(rig.card_channel))
+        content = read_ktpel(rig.card_channel, rig.uid, rig.module)
+        if content is None:  # a damaged answer to SELECT makes it another card
+            reached["other card"] += 1
+            return
+        reached["protected" if content.problem is None else type(content.problem).__name__] += 1
+        if answers[number][0] == CARD and content.protected is not None:
+            # a changed photo shows in the verdict on the card's signature, and in nothing else
+            assert replace(content.protected, is_signature_valid=True) == good.protected
+            is_same_photo = content.free.photo == good.free.photo
+            assert is_same_photo or not content.protected.is_signature_valid
 
-    fuzz(read, examples, (DeviceError,), cases=share(4))
+    def cases(count: int) -> Iterator[tuple[int, bytes]]:
+        dice = random.Random(1)  # noqa: S311  # reproducible, not secret
+        for _ in range(count):
+            number = dice.randrange(len(answers))
+            yield number, bytes(damage(bytearray(samples[number]), samples, dice))
+
+    rig.card_channel.tamper = rig.sam_channel.tamper = answer
+    count = share(10)
+    assert survive(read, cases(count), (DeviceError,)) > 0
     rig.close()
+    assert reached["damaged"] == count
+    for problem in ("protected", SecureChannelBroken.__name__):
+        assert reached[problem] > count // 50, reached

@@ -113,15 +113,16 @@ def device_text(device: DeviceView, translate: Translator) -> Content:
 
 
 def device_line(device: DeviceView, translate: Translator) -> Content:
-    """Role, state in words, model and serial number."""
+    """Role, state in words with the level of trust, model and serial number."""
     role = translate(ROLES.get(device.role, device.role))
     state = translate(DEVICE_STATES.get(device.state, device.state))
+    words = " ".join(part for part in (state, _trust(device)) if part)
     shown = device.state if device.problem is None else ""
     style = _STYLES.get(shown, "$error")
     return Content.assemble(
-        plain(f"{_SIGNS.get(shown, '✗')} {role:<24} ", style),
-        plain(f"{state:<16} ", f"bold {style}"),
-        plain(" ".join(part for part in (device.model, device.serial, _trust(device)) if part)),
+        plain(f"{_SIGNS.get(shown, '✗')} {role:<20} ", style),
+        plain(f"{words:<16} ", f"bold {style}"),
+        plain(" ".join(part for part in (device.model, device.serial) if part)),
     )
 
 

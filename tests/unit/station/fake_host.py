@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from station.commands.host import Address, Host, WebAnswer
+from station.commands.host import Address, Host, StreamAnswer
 
 FREE_NODE = Path("/dev/full")
 """A real character device that nobody in a fake /proc holds."""
@@ -29,10 +29,10 @@ class FakeHost:
             may_use=lambda _path: True,
             group_of=lambda _path: "dialout",
             why_unreachable=self._why_unreachable,
-            web_answer=lambda url: self.web.get(url),
+            stream_answer=lambda url: self.web.get(url),
         )
         self.unreachable: dict[Address, str] = {}
-        self.web: dict[str, WebAnswer] = {}
+        self.web: dict[str, StreamAnswer] = {}
 
     def _why_unreachable(self, address: Address) -> str:
         return self.unreachable.get(address, "")

@@ -1,4 +1,4 @@
-"""`rekam card info` in words: one language at a time, and the names that the operator may choose."""
+"""`rekam card info` in words: one language at a time, and names to choose from."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ import pty
 import socket
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +39,7 @@ from station.commands import camera_check, node_check, serial_check
 from station.commands.device_check import Outcome, check_devices, judge
 from station.commands.doctor import list_devices, run
 from station.commands.findings import Cause, CauseCode, Finding, Health
-from station.commands.host import WebAnswer, this_host, web_answer, why_unreachable
+from station.commands.host import StreamAnswer, stream_answer, this_host, why_unreachable
 from station.config import ConfiguredDevice, StationConfig
 from tests.conformance.example_driver import ToyScanner, ToySettings
 from tests.conformance.test_example_driver import ToyFault, ToyHardware
@@ -197,15 +199,15 @@ def test_network_camera(machine: FakeHost) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected", "said"),
     [
-        (WebAnswer(404, "text/html"), CauseCode.CAMERA_ADDRESS, "nothing at /face (HTTP 404)"),
-        (WebAnswer(200, "text/html"), CauseCode.CAMERA_ADDRESS, "a page at /face"),
-        (WebAnswer(401, "text/html"), CauseCode.CAMERA_LOGIN, "refuses the login (HTTP 401)"),
-        (WebAnswer(200, "multipart/x-mixed-replace"), None, ""),
+        (StreamAnswer(404, "text/html"), CauseCode.CAMERA_ADDRESS, "nothing at /face (status 404)"),
+        (StreamAnswer(200, "text/html"), CauseCode.CAMERA_ADDRESS, "a page at /face"),
+        (StreamAnswer(401, "text/html"), CauseCode.CAMERA_LOGIN, "refuses the login (status 401)"),
+        (StreamAnswer(200, "multipart/x-mixed-replace"), None, ""),
         (None, None, ""),
     ],
 )
 def test_address_without_a_stream(
-    machine: FakeHost, answer: WebAnswer | None, expected: CauseCode | None, said: str
+    machine: FakeHost, answer: StreamAnswer | None, expected: CauseCode | None, said: str
 ) -> None:
     url = "http://user:secret@10.0.0.9:8080/face"
     if answer is not None:
@@ -252,12 +254,45 @@ def test_real_camera_at_another_address_or_of_another_size(
 
 def test_kinds_of_answers_of_real_servers() -> None:
     with StreamCamera(Grey()) as camera:
-        stream = web_answer(camera.url)
-        nothing = web_answer(camera.url + "x")
-    assert stream == WebAnswer(200, "multipart/x-mixed-replace")
+        stream = stream_answer(camera.url)
+        nothing = stream_answer(camera.url + "x")
+    assert stream == StreamAnswer(200, "multipart/x-mixed-replace")
     assert nothing is not None
     assert nothing.status == 404
-    assert web_answer(camera.url) is None, "it is gone"
+    assert stream_answer(camera.url) is None, "it is gone"
+
+
+def test_kinds_of_answers_over_rtsp() -> None:
+    with StreamCamera(Grey(), rtsp=True) as camera:
+        url = camera.rtsp_url
+        assert stream_answer(url) == StreamAnswer(200)
+    assert stream_answer(url) is None, "it is gone"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"RTSP/1.0 404 Stream Not Found\r\nCSeq: 1\r\n\r\n", StreamAnswer(404)),
+        (b"HTTP/1.1 200 OK\r\n\r\n", None),
+        (b"", None),
+    ],
+)
+def test_answers_of_a_server_without_the_stream(said: bytes, expected: StreamAnswer | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        host, port = server.getsockname()
+
+        def serve() -> bytes:
+            link, _ = server.accept()
+            with link:
+                asked = link.recv(4096)
+                link.sendall(said)
+            return asked
+
+        asked = thread.submit(serve)
+        assert stream_answer(f"rtsp://siti:secret@{host}:{port}/live") == expected
+        lines = asked.result().decode().split("\r\n")
+    assert lines[0] == f"DESCRIBE rtsp://{host}:{port}/live RTSP/1.0"
+    assert f"Authorization: Basic {b64encode(b'siti:secret').decode()}" in lines
 
 
 @pytest.mark.parametrize(("text", "expected"), [("rtsp://x/1", True), ("/dev/v4l/by-id/x", False)])
