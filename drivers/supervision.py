@@ -11,7 +11,6 @@ from typing import Final
 from drivers.health import Health
 from drivers.values import DeviceInfo, State
 
-
 ABSENCE_TOLD_AFTER_S: Final = 5.0
 """Seconds after a loss from which it is told that the device is still away and tried in vain."""
 

@@ -78,8 +78,12 @@ def scanner(
     link: Annotated[Path | None, typer.Option(help="A path of its own for the port.")] = None,
 ) -> None:
     """Start one R30x finger module by itself and print its port."""
+    from drivers.serial.parameters import BAUD_UNIT, MAX_BAUD_MULTIPLE
     from simulators.serial_scanner import run
 
+    speeds = [BAUD_UNIT * multiple for multiple in range(1, MAX_BAUD_MULTIPLE + 1)]
+    if baud not in speeds:
+        _refuse(f"--baud {baud} is not one of: {', '.join(map(str, speeds))}")
     try:
         run(link, seed, baud, paced, _until_signalled(), typer.echo)
     except OSError as error:
@@ -125,7 +129,7 @@ def _announce(desk: Lab) -> None:
     typer.echo("ready")
 
 
-def _refuse(reason: str, error: Exception) -> NoReturn:
+def _refuse(reason: str, error: Exception | None = None) -> NoReturn:
     typer.echo(f"rekam-sim: {reason}", err=True)
     raise typer.Exit(2) from error
 

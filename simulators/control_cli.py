@@ -49,9 +49,11 @@ def list_faults(
 def active(url: UrlOption = None, folder: FolderOption = None) -> None:
     """Print the faults that are active now, one line a role that has any."""
     with _desk(url, folder) as desk:
-        for role, faults in desk.faults().items():
-            if faults.active:
-                _show(role, faults.active)
+        failing = {role: faults.active for role, faults in desk.faults().items() if faults.active}
+    for role, faults in failing.items():
+        _show(role, faults)
+    if not failing:
+        typer.echo("no fault is active: every device is well")
 
 
 @app.command()

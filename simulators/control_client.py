@@ -8,6 +8,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -66,7 +68,7 @@ class DeskControl:
                 for role, told in answer.items()
             }
         except (TypeError, KeyError, AttributeError) as error:
-            raise ControlFailed(f"{self._url} answers what no desk answers") from error
+            raise ControlFailed(self._no_desk()) from error
 
     def inject(self, role: str, fault: str) -> tuple[str, ...]:
         """Make a fault active; return those that are active now."""
@@ -109,22 +111,31 @@ class DeskControl:
                 told = json.loads(answer.read(LONGEST_ANSWER))
         except urllib.error.HTTPError as error:
             with error:
-                raise ControlFailed(_reason(error)) from error
+                raise ControlFailed(_reason(error) or self._no_desk(error.code)) from error
         except OSError as error:
             reason = getattr(error, "reason", error)
             raise ControlFailed(
                 f"no simulated desk answers at {self._url} ({reason}); start `rekam-sim lab`"
             ) from error
-        except ValueError as error:
-            raise ControlFailed(f"{self._url} answers what no desk answers") from error
+        except (ValueError, HTTPException) as error:
+            raise ControlFailed(self._no_desk()) from error
         if not isinstance(told, dict):
-            raise ControlFailed(f"{self._url} answers what no desk answers")
+            raise ControlFailed(self._no_desk())
         return told
+
+    def _no_desk(self, status: int = 200) -> str:
+        """Say that something else listens at the address, and where the right one is written."""
+        answers = "" if status == HTTPStatus.OK else f" (it answers HTTP {status})"
+        return (
+            f"what listens at {self._url} is no simulated desk{answers}; `rekam-sim lab` prints "
+            "the address of its desk under [simulation]"
+        )
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """What the desk says of a request that it refuses."""
+    """What a desk says of a request that it refuses; empty when that was no desk."""
     try:
-        return str(json.loads(error.read(LONGEST_ANSWER))["error"])
-    except (ValueError, KeyError, TypeError):
-        return f"the desk answers {error.code} {error.reason}"
+        told = json.loads(error.read(LONGEST_ANSWER))["error"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return told if isinstance(told, str) else ""

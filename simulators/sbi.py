@@ -115,6 +115,22 @@ class SbiServer:
             self._reserved, self.port = None, 0
             self._listen_somewhere()
 
+    def move_back(self) -> None:
+        """Return to the port before every `move`, as it was, listening or not; idempotent."""
+        with self._changing:
+            if not self._left:
+                return
+            was_listening = self._http is not None
+            self._stop()
+            home, *others = self._left
+            for port in (*others, self._reserved):
+                if port is not None:
+                    port.close()
+            self._left, self._reserved, self.port = [], home, int(home.getsockname()[1])
+            if was_listening:
+                self._listen(home)
+                self._reserved = None
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -138,8 +154,11 @@ class SbiServer:
             (self.stop if killed else self.start)()
         elif fault is SbiFault.OTHER_DEVICE:
             self.service.exchange()
-        elif fault is SbiFault.SERVICE_MOVED and active:
-            self.move()
+        elif fault is SbiFault.SERVICE_MOVED:
+            if active:
+                self.move()
+            elif fault not in self._faults.anywhere:
+                self.move_back()
 
     def _listen(self, reserved: socket.socket) -> None:
         self.service.stopping.clear()

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from drivers.camera.settings import CameraSettings
-from drivers.errors import DeviceError, DeviceTimeout
+from drivers.errors import DeviceError, DeviceTimeout, PictureFrozen
 from station.commands.findings import Cause, CauseCode
 from station.commands.host import Host
 
@@ -24,10 +24,9 @@ def is_network(address: str) -> bool:
 
 def find_cause(url: str, error: DeviceError, host: Host) -> Cause | None:
     """Say why a network camera gives no picture, if it can be seen from here."""
+    is_silent = isinstance(error, DeviceTimeout) and not isinstance(error, PictureFrozen)
     return (
-        unreachable(url, host)
-        or wrong_address(url, host)
-        or (silent(url) if isinstance(error, DeviceTimeout) else None)
+        unreachable(url, host) or wrong_address(url, host) or (silent(url) if is_silent else None)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from drivers.api import Eye, FaceRequest, IrisRequest, State
+from drivers.camera.grabber import THREAD_PREFIX
 from drivers.camera.inspection import sharpness
 from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg
 from drivers.camera.link import Link
@@ -243,8 +245,9 @@ class TestFaults:
         camera.faults.inject("frozen")
         await until(lambda: grabber(device).counters.repeated > 1, 2.0)
         await device.close()
-        with pytest.raises(ConnectFailed, match="again and again"):
-            await device.connect(timeout=6.0)
+        for timeout in (6.0, 2.0):  # also where the time ends before the patience does
+            with pytest.raises(PictureFrozen, match="again and again"):
+                await device.connect(timeout)
         camera.faults.clear("frozen")
         await device.connect()
         await device.close()
@@ -288,6 +291,26 @@ class TestFaults:
                 await device.check()
             frame = device.latest()
             assert frame is None or frame.image.shape == (HEIGHT, WIDTH, 3)
+
+    async def test_size_of_the_first_connection_holds(self, camera: StreamCamera) -> None:
+        device = face_driver(camera)
+        await device.connect()
+        await device.close()
+        camera.faults.inject("wrong-size")
+        sizes = f"{WIDTH // 2} x {HEIGHT // 2}, expected {WIDTH} x {HEIGHT}"
+        with pytest.raises(PictureBroken, match=sizes):
+            await device.connect()
+        assert device.state is State.CLOSED
+        camera.faults.clear("wrong-size")
+        await device.connect()
+        await device.close()
+
+    async def test_no_grab_thread_outlives_a_failed_connect(self, camera: StreamCamera) -> None:
+        device = face_driver(camera, width=640, height=480)
+        with pytest.raises(ConnectFailed):
+            await device.connect()
+        left = [t.name for t in threading.enumerate() if t.name.startswith(THREAD_PREFIX)]
+        assert not left, "the end of the program would abort in OpenCV"
 
     async def test_camera_of_another_size_is_not_connected(self, camera: StreamCamera) -> None:
         device = face_driver(camera, width=640, height=480)

@@ -71,6 +71,27 @@ async def test_device_that_was_connected_once_is_searched_without_a_setting(desk
         assert len((await scanner.capture(RIGHT)).samples) == 4
 
 
+async def test_service_whose_move_is_taken_back_is_at_its_old_port(desk: SbiDesk) -> None:
+    home = desk.server.port
+    on_finger, on_iris = (desk.server.faults_of(kind) for kind in (BioType.FINGER, BioType.IRIS))
+    on_finger.inject(SbiFault.SERVICE_MOVED)
+    on_iris.inject(SbiFault.SERVICE_MOVED)
+    assert desk.server.port != home
+    on_finger.clear()
+    assert desk.server.port != home, "still moved: the fault of the other device is active"
+    on_iris.clear()
+    assert desk.server.port == home
+    async with desk.scanner(port=home) as scanner:
+        assert len((await scanner.capture(RIGHT)).samples) == 4
+    on_finger.inject(SbiFault.SERVICE_MOVED)
+    desk.server.stop()
+    on_finger.clear()
+    with pytest.raises(ConnectFailed):
+        await desk.scanner(port=home).connect()
+    desk.server.start()
+    assert desk.server.port == home
+
+
 async def test_configured_port_that_another_device_took(desk: SbiDesk) -> None:
     """Its serial number decides, not the port that the configuration remembers."""
     with SbiServer(SmallScene(), serials="NEWCOMER") as newcomer:

@@ -39,7 +39,7 @@ async def test_hanging_service_is_dropped_and_its_restart_found_elsewhere(desk: 
                 await scanner.check()
         assert scanner.state is State.LOST
         desk.server.faults.inject(SbiFault.SERVICE_MOVED)
-        desk.server.faults.clear()
+        desk.server.faults.clear(SbiFault.HANG)
         await scanner.connect()
         assert len((await scanner.capture(RIGHT)).samples) == 4
 

@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from simulators.cli import app
+
 REKAM_SIM = str(Path(sys.executable).with_name("rekam-sim"))
 
 
@@ -46,6 +51,15 @@ def test_camera_tells_its_streams() -> None:
         assert [line[0] for line in told] == ["face", "face", "iris", "ready"]
         with urllib.request.urlopen(told[0][1], timeout=5) as stream:  # noqa: S310  # loopback
             assert b"image/jpeg" in stream.read(200).lower()
+
+
+@pytest.mark.parametrize("baud", ["1234", "0", "-9600", "124800"])
+def test_speed_that_no_module_has_is_refused(baud: str) -> None:
+    done = CliRunner().invoke(app, ["scanner", "--baud", baud])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"rekam-sim: --baud {baud} is not one of: 9600, 19200, 28800, ")
+    assert done.stderr.endswith(", 57600, 67200, 76800, 86400, 96000, 105600, 115200\n")
 
 
 def test_port_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,46 @@ def test_no_desk_is_a_clear_error(tmp_path: Path) -> None:
         DeskControl.of_folder(tmp_path)
 
 
+class _Stranger(BaseHTTPRequestHandler):
+    """A service that knows nothing of desks: a page, a list, or an error for what it is asked."""
+
+    def do_GET(self) -> None:
+        status, body = self.server.answer  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ((405, b"not allowed"), "no simulated desk (it answers HTTP 405)"),
+        ((500, b'{"error": 5}'), "no simulated desk (it answers HTTP 500)"),
+        ((200, b"<html>"), "no simulated desk;"),
+        ((200, b"[]"), "no simulated desk;"),
+        ((200, b'{"scanner": 1}'), "no simulated desk;"),
+    ],
+)
+def test_somebody_else_at_the_address_is_told_as_that(answer: tuple[int, bytes], told: str) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Stranger) as server:
+        server.answer = answer  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            status, _, complaint = run("active", "--url", url)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert status == 2
+    assert complaint.startswith(f"rekam-sim: what listens at {url} is {told}")
+    assert "`rekam-sim lab` prints the address" in complaint
+    assert complaint.count("\n") == 1
+
+
 def run(*words: str) -> tuple[int, str, str]:
     done = CliRunner().invoke(app, ["control", *words])
     return done.exit_code, done.stdout, done.stderr
@@ -195,7 +237,8 @@ def test_commands_change_the_faults(desk: Desk, url: str) -> None:
 
 def test_commands_find_the_desk_of_a_folder(url: str, tmp_path: Path) -> None:
     (tmp_path / "station.toml").write_text(f'[simulation]\ncontrol = "{url}"\n')
-    assert run("active", "--folder", str(tmp_path)) == (0, "", "")
+    told = "no fault is active: every device is well\n"
+    assert run("active", "--folder", str(tmp_path)) == (0, told, "")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,6 @@ class Watched:
                 if event.role == role and (not happenings or event.what in happenings):
                     return event
 
-
     async def refused(self, role: str) -> None:
         """Wait until an attempt to connect has failed."""
         async with asyncio.timeout(PATIENCE_S):
