@@ -26,7 +26,7 @@ EXPECTED = Path(__file__).parent / "expected"
 RECOVERY_LIMIT_S = 3.0
 """Usable again this many seconds after the fault is gone."""
 SLACK_S = 2.0
-"""What a loaded machine may add to a single case; half of the cases must keep the limits as such."""
+"""What a loaded machine may add to one case; half of the cases must keep the limits as such."""
 RETRY_S = 0.1
 
 Operation = Callable[[Device], Awaitable[object]]

@@ -268,6 +268,19 @@ async def test_outage_lasts_until_the_known_device_is_back() -> None:
         assert desk.supervisor.status()["scanner"].longest_outage_s == seconds[Happening.BACK]
 
 
+async def test_nobody_is_accepted_while_nobody_answers() -> None:
+    async with supervised() as desk:
+        desk.told()
+        desk.device.pull_out()
+        desk.device.finding = lost(desk.device)
+        await desk.clock.turn(2.0)
+        desk.supervisor.accept("scanner")
+        desk.device.serial = "S2"
+        desk.device.plug_in()
+        await desk.clock.turn(1.2)
+        assert desk.told()[-1] == (Happening.OTHER_DEVICE, OtherDevice.code)
+
+
 async def test_accepting_another_device_ends_the_outage() -> None:
     async with supervised() as desk:
         desk.device.serial = "S2"
