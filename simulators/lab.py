@@ -143,13 +143,13 @@ class Lab:
 
     def _start_devices(self, stack: ExitStack) -> dict[str, dict[str, Any]]:
         sbi = self.sbi = stack.enter_context(
-            SbiServer(self.scene, serials=_serials_of(self.folder))
+            SbiServer(self.scene, serials=_serials_of(self.folder), seed=self._seed)
         )
         roots = [str(path) for path in sbi.pki.write(self.folder / "pki" / "devices")]
         module = self.module = stack.enter_context(
-            R30xModule(self.scene, link=self.folder / "verifier.tty")
+            R30xModule(self.scene, link=self.folder / "verifier.tty", seed=self._seed)
         )
-        camera = self.camera = stack.enter_context(StreamCamera(self.scene))
+        camera = self.camera = stack.enter_context(StreamCamera(self.scene, seed=self._seed))
         card = stack.enter_context(
             card_reader(
                 self.scene,

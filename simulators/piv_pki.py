@@ -151,11 +151,6 @@ def blank_card(*, uid: bytes | None = None) -> OperatorCard:
     return OperatorCard({}, {}, uid=uid)
 
 
-def random_uid() -> bytes:
-    """Return seven random bytes as a contactless reader would tell them (04 = the maker)."""
-    return b"\x04" + os.urandom(UID_BYTES - 1)
-
-
 def blank_objects(guid: UUID) -> dict[int, bytes]:
     """Return CHUID and capability container of a card with this GUID."""
     chuid = b"".join(

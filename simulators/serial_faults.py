@@ -86,7 +86,6 @@ class SerialFault(StrEnum):
 _NO_ANSWER = ("DEV-102", "DEV-201")
 _UNREADABLE = ("DEV-102", "DEV-201", "DEV-202")
 _NOTHING = "Nothing was captured in time"
-_ABSENT = "The device is not there or does not answer"
 _GONE = "The device is disconnected; the recording waits for it"
 
 SERIAL_FAULTS: Final[Mapping[SerialFault, FaultNote]] = {

@@ -31,7 +31,6 @@ LARGEST_LINE: Final = 1 << 18
 
 _MASKED = re.compile(r"masked (\d+) bytes sha256 [0-9a-f]{16}")
 _PASSWORDS = frozenset({VFY_PWD.code, SET_PWD.code})
-_COMMAND_OVERHEAD = 12
 _HEADER_BYTES = 9
 _START = b"\xef\x01"
 

@@ -82,6 +82,8 @@ class DeviceCare(SessionKeeper):
             self._problem = None
             try:
                 await self._interruptible(self._line.reset(device), device)
+            except Cancelled as error:
+                return self._refuse(Problem.of(error))
             except DeviceError as error:
                 await self._device_gone(error, device)
                 return False

@@ -188,7 +188,7 @@ async def test_cancelling_does_not_wait_for_a_device_that_does_not_come(
         resetting = asyncio.create_task(station.reset_device())
         await until(station, lambda view: view.session is SessionState.CAPTURING)
         await asyncio.sleep(0.05)
-        await asyncio.wait_for(station.cancel("resident-left"), 5.0)
+        await asyncio.wait_for(station.cancel("resident-left"), 8.0)
         assert shown(station).session is SessionState.CANCELLED
         await resetting
     finally:
