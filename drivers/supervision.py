@@ -74,7 +74,6 @@ class Status:
     detail: str = ""
     next_attempt_s: float | None = None
     is_other_device: bool = False
-    is_paused: bool = False
     attempts: int = 0
     downtime_s: float = 0.0
     longest_outage_s: float = 0.0

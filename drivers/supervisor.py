@@ -113,14 +113,6 @@ class Supervisor:
         """
         return await self._dogs[role].reset(timeout)
 
-    def pause(self, role: str) -> None:
-        """Leave the device of `role` alone until `resume`, also when it is lost or closed."""
-        self._dogs[role].pause()
-
-    def resume(self, role: str) -> None:
-        """End `pause`."""
-        self._dogs[role].resume()
-
     def accept(self, role: str) -> None:
         """Take the device that answers as `role` now for the right one (see `OTHER_DEVICE`)."""
         self._dogs[role].accept()

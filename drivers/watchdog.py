@@ -73,7 +73,6 @@ class Watchdog:
         self._running: asyncio.Task[Outcome] | None = None
         self._resetting: asyncio.Task[Outcome] | None = None
         self._is_looking = False
-        self._is_paused = False
         self._identity: DeviceInfo | None = None
         self._is_other = False
         self._problem = ("", "")
@@ -106,7 +105,7 @@ class Watchdog:
     def status(self) -> Status:
         """How the device stands now."""
         state = self.device.state
-        is_waiting = state in _DOWN and self._running is None and not self._is_paused
+        is_waiting = state in _DOWN and self._running is None
         code, detail = ("", "") if state in _USABLE else self._problem
         return Status(
             state=state,
@@ -115,20 +114,10 @@ class Watchdog:
             detail=detail,
             next_attempt_s=max(0.0, self._next_at - self._now()) if is_waiting else None,
             is_other_device=self._is_other,
-            is_paused=self._is_paused,
             attempts=self._attempts,
             downtime_s=self._outages.total_s,
             longest_outage_s=self._outages.longest_s,
         )
-
-    def pause(self) -> None:
-        """Neither connect the device nor look at it until `resume`."""
-        self._is_paused = True
-
-    def resume(self) -> None:
-        """End `pause`."""
-        self._is_paused = False
-        self._wake.set()
 
     def accept(self) -> None:
         """Take who answers now for the right device."""
@@ -198,7 +187,7 @@ class Watchdog:
 
     def _due(self) -> float | None:
         """When the next look or attempt is due, in monotonic seconds; None: not before a change."""
-        if self._is_paused or self._running is not None:
+        if self._running is not None:
             return None
         if self.device.state is State.READY:
             return self._look_at

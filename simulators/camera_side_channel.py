@@ -8,19 +8,14 @@ the camera: no driver knows of it, and pulling the camera's cable leaves it alon
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Protocol
 
 from simulators.camera_controls import CameraControls
 from simulators.camera_faults import CameraFault
 from simulators.injection import Injector
+from simulators.json_service import JsonHandler, JsonService, NothingThere, parse_object
 
-LARGEST_REQUEST: Final = 4096
-_TIMEOUT_S = 2.0
+PATH: Final = "/control"
 
 
 class Controlled(Protocol):
@@ -60,12 +55,7 @@ def parse(
     body: bytes, before: CameraControls, known: Injector[CameraFault]
 ) -> tuple[CameraControls, tuple[CameraFault, ...] | None]:
     """Read a change of controls and the faults that are wanted, None when they stay."""
-    try:
-        changes = json.loads(body)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(changes, dict):
-        raise ValueError("expected a JSON object")
+    changes = parse_object(body)
     names = changes.pop("faults", None)
     if names is None:
         return before.changed(changes), None
@@ -78,76 +68,24 @@ def parse(
     return before.changed(changes), tuple(faults[name] for name in names)
 
 
-class SideChannel:
+class SideChannel(JsonService[Controlled]):
     """The server of one camera's side channel, on 127.0.0.1."""
 
     def __init__(self, camera: Controlled) -> None:
-        self._server = _Server(camera)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="camera-control"
-        )
+        super().__init__(_Handler, camera, "camera-control")
 
     @property
     def url(self) -> str:
         """Address of the side channel."""
-        return f"http://127.0.0.1:{self._server.server_port}/control"
-
-    def start(self) -> None:
-        """Start to answer."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop to answer; works before `start` too."""
-        if self._thread.ident is not None:
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        return f"{super().url}{PATH}"
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-
-    def __init__(self, camera: Controlled) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.camera = camera
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = _TIMEOUT_S
-
-    def log_message(self, *_: object) -> None:
-        return
-
-    def do_GET(self) -> None:
-        self._serve(lambda: None)
-
-    def do_PUT(self) -> None:
-        self._serve(self._change)
-
-    def _serve(self, work: Callable[[], None]) -> None:
-        if self.path != "/control":
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "no such path"})
-            return
-        try:
-            work()
-        except (ValueError, TypeError) as error:
-            self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-        else:
-            camera = self.server.camera
-            active = [fault.value for fault in camera.faults.active]
-            self._answer(HTTPStatus.OK, camera.controls.as_json() | {"faults": active})
-
-    def _change(self) -> None:
-        length = int(self.headers["Content-Length"] or "")
-        if not 0 <= length <= LARGEST_REQUEST:
-            raise ValueError("Content-Length out of range")
-        apply(self.server.camera, self.rfile.read(length))
-
-    def _answer(self, status: HTTPStatus, body: dict[str, object]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+class _Handler(JsonHandler[Controlled]):
+    def reply(self, verb: str) -> dict[str, object]:
+        camera = self.subject
+        if self.path != PATH or verb not in ("GET", "PUT"):
+            raise NothingThere(f"GET or PUT {PATH}")
+        if verb == "PUT":
+            apply(camera, self.read_body())
+        active = [fault.value for fault in camera.faults.active]
+        return camera.controls.as_json() | {"faults": active}

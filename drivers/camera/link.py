@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from drivers.errors import (
-    ConnectFailed,
-    ControlRefused,
-    DeviceBusy,
-    DeviceError,
-    Disconnected,
-    PictureBroken,
-    PictureFrozen,
-    PictureStopped,
-)
+from drivers.camera.errors import ControlRefused, PictureBroken, PictureFrozen, PictureStopped
+from drivers.errors import ConnectFailed, DeviceBusy, DeviceError, Disconnected
 
 
 class Link(StrEnum):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import ClassVar, Final
 
 from drivers.api import PreviewingDevice
+from drivers.camera.errors import PictureBroken, PictureFrozen
 from drivers.camera.freshness import Memory
 from drivers.camera.grabber import SAME_AGAIN, FrameGrabber
 from drivers.camera.inspection import band_strength, measure_light, torn
@@ -16,13 +18,7 @@ from drivers.camera.settings import CameraSettings
 from drivers.camera.source import Source
 from drivers.clock import Clock
 from drivers.device import Call, DeviceSettings
-from drivers.errors import (
-    ConnectFailed,
-    DeviceError,
-    NotConnected,
-    PictureBroken,
-    PictureFrozen,
-)
+from drivers.errors import ConnectFailed, DeviceError, NotConnected
 from drivers.values import DeviceInfo, Frame, SelfTest
 
 OLDEST_FRAME_S: Final = 0.2
@@ -83,8 +79,9 @@ class StreamingCamera(PreviewingDevice):
         self._size = (0, 0)  # width, height
 
     @property
+    @abstractmethod
     def _unpack(self) -> Callable[[Raw], Picture | None]:
-        raise NotImplementedError
+        """How a picture is made of what the camera delivers; None for what is no whole picture."""
 
     def _check_size(self, width: int, height: int) -> None:
         """Raise `ConnectFailed` for a size this driver cannot use."""

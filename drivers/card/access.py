@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkabl
 from pydantic import Field
 
 from drivers.api import CardChannel, CardReader
+from drivers.card.errors import AuthoritiesUnusable
 from drivers.card.sam_opening import OpeningFile
 from drivers.device import DeviceSettings
-from drivers.errors import AuthoritiesUnusable
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

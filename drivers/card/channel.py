@@ -15,17 +15,10 @@ from typing import Final, NamedTuple, TypeVar
 
 from drivers.api import CardChannel
 from drivers.card.atr import AtrError, check_atr
+from drivers.card.errors import ReaderBusy, SamMissing, ServiceDown
 from drivers.card.transport import CardContact
 from drivers.device import Call
-from drivers.errors import (
-    CardLost,
-    DeviceError,
-    NoCard,
-    ReaderBusy,
-    SamMissing,
-    ServiceDown,
-    Unsupported,
-)
+from drivers.errors import CardLost, DeviceError, NoCard, Unsupported
 from drivers.recorder import Direction, FlightRecorder
 
 T = TypeVar("T")

@@ -15,11 +15,12 @@ from drivers.card.atr import AtrHint, hint_of
 from drivers.card.biodata import BiodataError, CardBiodata, parse_card_text
 from drivers.card.chip_content import ChipContentError, decode_photo, decode_signature_image
 from drivers.card.chip_content_minutiae import MinutiaeTemplate, parse_template
+from drivers.card.errors import CardNotAuthentic
 from drivers.card.profiles import ktpel, open_lds
 from drivers.card.profiles.ktpel_protected import KtpelContent, ProtectedContent, read_ktpel
 from drivers.card.reader import SIMULATED
 from drivers.card.signature import SignatureCheck
-from drivers.errors import CardNotAuthentic, CardUnreadable, DeviceError
+from drivers.errors import CardUnreadable, DeviceError
 
 T = TypeVar("T")
 

@@ -12,10 +12,11 @@ from typing import Final
 
 from drivers.api import CardChannel, CardReader, DeviceInfo
 from drivers.card.apdu import ApduChannel
+from drivers.card.errors import ReaderAbsent, ServiceDown
 from drivers.card.info_applications import Applications, find_applications
 from drivers.card.info_atr import AtrFacts, explain_atr, printable_atr
 from drivers.card.reader import SIMULATED
-from drivers.errors import DeviceError, ReaderAbsent, ServiceDown
+from drivers.errors import DeviceError
 from drivers.worker import DaemonThread
 
 SERVICE: Final = "card readers"

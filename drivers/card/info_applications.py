@@ -16,11 +16,12 @@ from enum import StrEnum
 from typing import Final
 
 from drivers.card.apdu import SUCCESS, ApduChannel, CardAnswer
+from drivers.card.errors import PivCertificateAbsent, PivUnreadable
 from drivers.card.profiles import ktpel, open_lds, piv_objects
 from drivers.card.profiles.piv import PivCard
 from drivers.card.profiles.piv_certificate import CertificateError, OperatorCertificate
 from drivers.card.profiles.piv_objects import Slot
-from drivers.errors import CardUnreadable, PivCertificateAbsent, PivUnreadable
+from drivers.errors import CardUnreadable
 
 DEACTIVATED: Final = 0x6283
 """The application is there and was switched off for good (ISO/IEC 7816-4 table 6)."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from drivers.card.channel import ACCESS_MODULE, CARD
+from drivers.card.errors import LiftCard, SamMissing
 from drivers.card.link import CardLink
 from drivers.card.transport import CardTransport
 from drivers.device import Call
-from drivers.errors import Disconnected, LiftCard, SamMissing
+from drivers.errors import Disconnected
 
 UNANSWERED_PATIENCE_S: Final = 1.0
 MAX_UNANSWERED: Final = 4

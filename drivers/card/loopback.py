@@ -9,16 +9,9 @@ from typing import Final
 
 from drivers.card import frames
 from drivers.card.atr import MAX_ATR_BYTES
+from drivers.card.errors import CardMute, ReaderBusy, ReaderGone
 from drivers.card.transport import CardContact
-from drivers.errors import (
-    CardLost,
-    CardMute,
-    DeviceError,
-    NoCard,
-    ProtocolError,
-    ReaderBusy,
-    ReaderGone,
-)
+from drivers.errors import CardLost, DeviceError, NoCard, ProtocolError
 from drivers.values import CardState
 
 LOOPBACK: Final = "127.0.0.1"

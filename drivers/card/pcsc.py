@@ -12,17 +12,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
+from drivers.card.errors import CardLibraryMissing, ReaderGone, SamMissing, ServiceDown
 from drivers.card.pcsc_results import NO_READERS, SUCCESS, TIMED_OUT, error_of, match_reader
 from drivers.card.transport import CardContact
-from drivers.errors import (
-    CardLibraryMissing,
-    CardLost,
-    DeviceError,
-    Disconnected,
-    ReaderGone,
-    SamMissing,
-    ServiceDown,
-)
+from drivers.errors import CardLost, DeviceError, Disconnected
 from drivers.values import CardState
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"

@@ -6,20 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from drivers.errors import (
+from drivers.card.errors import (
     BadAtr,
-    CardLost,
     CardMute,
     CardReset,
-    DeviceError,
-    NoCard,
-    ProtocolError,
     ReaderAmbiguous,
     ReaderBusy,
     ReaderForbidden,
     ReaderGone,
     ServiceDown,
 )
+from drivers.errors import CardLost, DeviceError, NoCard, ProtocolError
 
 SUCCESS: Final = 0x00000000
 CANCELLED: Final = 0x80100002

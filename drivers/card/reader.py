@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import Field
 
 from drivers.api import Call, DeviceInfo
+from drivers.card.errors import ReaderGone, ServiceDown
 from drivers.card.loopback import LoopbackTransport
 from drivers.card.monitor import MonitorEvent, ReaderMonitor, Sight
 from drivers.card.pcsc import PcscTransport
@@ -20,7 +21,7 @@ from drivers.card.transport_reader import (
     TransportReader,
 )
 from drivers.clock import Clock
-from drivers.errors import DeviceError, ReaderGone, ServiceDown
+from drivers.errors import DeviceError
 
 __all__ = ["GET_UID", "SAM", "SIMULATED", "LoopbackReader", "PcscReader", "TransportReader"]
 

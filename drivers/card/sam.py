@@ -13,20 +13,17 @@ from typing import Final, Protocol
 
 from drivers.api import CardChannel
 from drivers.card.apdu import SUCCESS, ApduChannel
-from drivers.card.secure_messaging import SecureChannel
-from drivers.card.secure_messaging_keys import SecureMessagingError
-from drivers.errors import (
+from drivers.card.errors import (
     AccessModuleNotOpened,
     AccessModuleRefused,
-    Cancelled,
     CardNotAuthentic,
-    CardUnreadable,
-    DeviceError,
-    DeviceTimeout,
     ReaderBusy,
     SamMissing,
     ServiceDown,
 )
+from drivers.card.secure_messaging import SecureChannel
+from drivers.card.secure_messaging_keys import SecureMessagingError
+from drivers.errors import Cancelled, CardUnreadable, DeviceError, DeviceTimeout
 
 UID8_BYTES: Final = 8
 CHALLENGE_BYTES: Final = 8

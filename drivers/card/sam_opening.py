@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from drivers.errors import AccessOpeningUnusable
+from drivers.card.errors import AccessOpeningUnusable
 
 OPENING_BYTES: Final = 32
 MAX_FILE_BYTES: Final = 256

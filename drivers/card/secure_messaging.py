@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from drivers.api import CardChannel
 from drivers.card import tlv
 from drivers.card.apdu import SUCCESS, ApduChannel, CardAnswer
+from drivers.card.errors import CardNotAuthentic, SecureChannelBroken
 from drivers.card.secure_messaging_keys import (
     BLOCK_BYTES,
     NONCE_BYTES,
@@ -31,7 +32,6 @@ from drivers.card.secure_messaging_keys import (
     strip_padding,
     triple_des_cbc,
 )
-from drivers.errors import CardNotAuthentic, SecureChannelBroken
 
 TAG_CRYPTOGRAM: Final = 0x87
 TAG_EXPECTED: Final = 0x97

@@ -27,6 +27,18 @@ from drivers.api import (
 from drivers.card.access import AccessSettings, CardAccess
 from drivers.card.atr import AtrError, check_atr, is_contactless
 from drivers.card.channel import ACCESS_MODULE, CARD, SessionChannel
+from drivers.card.errors import (
+    BadAtr,
+    CardExchanged,
+    CardReset,
+    CardSilent,
+    LiftCard,
+    ReaderAbsent,
+    ReaderGone,
+    SamMissing,
+    ServiceAbsent,
+    ServiceDown,
+)
 from drivers.card.lifting import LiftWatch
 from drivers.card.link_keeper import LinkKeeper
 from drivers.card.pcsc_results import split_name
@@ -34,23 +46,13 @@ from drivers.card.trace import Trace, TraceTransport
 from drivers.card.transport import CardTransport
 from drivers.clock import Clock
 from drivers.errors import (
-    BadAtr,
-    CardExchanged,
     CardLost,
-    CardReset,
-    CardSilent,
     CardUnreadable,
     ConnectFailed,
     DeviceError,
     DeviceTimeout,
     Disconnected,
-    LiftCard,
     NoCard,
-    ReaderAbsent,
-    ReaderGone,
-    SamMissing,
-    ServiceAbsent,
-    ServiceDown,
 )
 
 T = TypeVar("T")

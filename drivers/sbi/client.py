@@ -21,7 +21,7 @@ from drivers.sbi.checks import (
     verify_received,
 )
 from drivers.sbi.discovery import Found, callback_port, discover
-from drivers.sbi.errors import OtherDevice
+from drivers.sbi.errors import ForeignDevice
 from drivers.sbi.link import exchange, exchange_raw
 from drivers.sbi.protocol import HOST, PURPOSE, BioType, Status, Target
 from drivers.sbi.requests import CaptureOrder, info_request
@@ -264,7 +264,7 @@ class SbiClient:
         """
         try:
             return verify_received(received, expected)
-        except OtherDevice as stranger:
+        except ForeignDevice as stranger:
             try:
                 identity = self.identify(call)
             except Untrusted as error:

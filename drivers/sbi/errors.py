@@ -26,7 +26,7 @@ class SignerExpired(Untrusted):
     code = "DEV-213"
 
 
-class OtherDevice(Untrusted):
+class ForeignDevice(Untrusted):
     """The answer is about, or comes from, another device than the one that was asked."""
 
     code = "DEV-214"

@@ -45,7 +45,7 @@ ERROR_OF: Final[Mapping[Check, type[Untrusted]]] = {
     Check.SIGNATURE: errors.SignatureWrong,
     Check.CERTIFICATE: errors.SignerUnknown,
     Check.VALIDITY: errors.SignerExpired,
-    Check.DEVICE_IDENTITY: errors.OtherDevice,
+    Check.DEVICE_IDENTITY: errors.ForeignDevice,
     Check.CALLBACK: errors.CallbackForeign,
     Check.ENVIRONMENT: errors.OtherEnvironment,
     Check.PURPOSE: errors.OtherPurpose,

@@ -14,13 +14,9 @@ from enum import StrEnum
 from typing import Final
 
 from drivers.device import Call
-from drivers.errors import (
-    DeviceRefused,
-    ForeignTemplate,
-    LibraryMismatch,
-    ProtocolError,
-)
+from drivers.errors import DeviceRefused, ProtocolError
 from drivers.serial.commands import Confirmation
+from drivers.serial.errors import ForeignTemplate, LibraryMismatch
 from drivers.serial.module import Buffer, PageMatch, R30xCommands
 from drivers.serial.parameters import ModuleParameters
 from drivers.serial.r30x import R30xScanner

@@ -12,13 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.device import Call
-from drivers.errors import (
-    DeviceRefused,
-    DeviceTimeout,
-    ModuleLocked,
-    ProtocolError,
-    Unsupported,
-)
+from drivers.errors import DeviceRefused, DeviceTimeout, ProtocolError, Unsupported
 from drivers.recorder import Direction, FlightRecorder
 from drivers.serial.commands import (
     GET_RANDOM_CODE,
@@ -31,6 +25,7 @@ from drivers.serial.commands import (
     Confirmation,
     describe,
 )
+from drivers.serial.errors import ModuleLocked
 from drivers.serial.packet import (
     DEFAULT_ADDRESS,
     DamagedPacket,

@@ -18,14 +18,12 @@ from drivers.errors import (
     ConnectFailed,
     DeviceTimeout,
     Disconnected,
-    ModuleBusy,
     NotConnected,
     ProtocolError,
-    StaleImage,
     Unsupported,
-    WrongPixelOrder,
 )
 from drivers.serial.commands import Confirmation
+from drivers.serial.errors import ModuleBusy, StaleImage, WrongPixelOrder
 from drivers.serial.link import R30xLink
 from drivers.serial.module import R30xCommands
 from drivers.serial.opening import PROBED_BAUDS, change_baud, detect_baud

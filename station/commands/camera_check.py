@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from drivers.camera.errors import PictureFrozen
 from drivers.camera.settings import CameraSettings
-from drivers.errors import DeviceError, DeviceTimeout, PictureFrozen
+from drivers.errors import DeviceError, DeviceTimeout
 from station.commands.findings import Cause, CauseCode
 from station.commands.host import Host
 

@@ -14,9 +14,10 @@ from typing import Any
 import typer
 
 from drivers.api import CardReader
+from drivers.card.errors import ReaderAmbiguous
 from drivers.card.info import CardFacts, Problem, ReaderFacts, describe, list_readers
 from drivers.card.pcsc_results import split_name
-from drivers.errors import DeviceError, NoCard, ReaderAmbiguous
+from drivers.errors import DeviceError, NoCard
 from station.commands import card_words
 from station.config import StationConfig
 from station.i18n import DEFAULT_LANGUAGE, N_, Translator

@@ -12,18 +12,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from drivers.card.info import list_readers
-from drivers.card.reader import SIMULATED, LoopbackReader
-from drivers.device import DeviceSettings
-from drivers.errors import (
+from drivers.card.errors import (
     CardLibraryMissing,
-    DeviceError,
     ReaderAmbiguous,
     ReaderBusy,
     ReaderForbidden,
     ReaderGone,
     ServiceDown,
 )
+from drivers.card.info import list_readers
+from drivers.card.reader import SIMULATED, LoopbackReader
+from drivers.device import DeviceSettings
+from drivers.errors import DeviceError
 from drivers.ownership import processes_named, users_of_library
 from drivers.values import DeviceInfo
 from station.commands.findings import Cause, CauseCode

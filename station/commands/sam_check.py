@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.card.access import AccessSettings, CardAccess
+from drivers.card.errors import AccessOpeningUnusable, AuthoritiesUnusable, SamMissing
 from drivers.card.pcsc_results import match_reader
 from drivers.card.sam_opening import OpeningFile
-from drivers.errors import AccessOpeningUnusable, AuthoritiesUnusable, DeviceError, SamMissing
+from drivers.errors import DeviceError
 from station.commands.findings import Cause, CauseCode
 
 

@@ -92,11 +92,19 @@ class DeskLine:
         A device that fails is shown, tried again, and does not stop the desk.
         """
         self._supervisor.start()
-        await self._each(timeout)
+        await self.connect_all(timeout)
 
     async def connect_all(self, timeout: float = 10.0) -> None:
-        """Try every device again that is not connected."""
-        await self._each(timeout)
+        """Try every device that is not connected."""
+        results = await asyncio.gather(
+            *(self._supervisor.ensure(role, timeout) for role in self.devices.by_role()),
+            return_exceptions=True,
+        )
+        for role, result in zip(self.devices.by_role(), results, strict=True):
+            if isinstance(result, DeviceError):
+                log.warning("%s: %s: %s", role, result.code, result.detail)
+            elif isinstance(result, BaseException):
+                raise result
 
     async def ensure(self, device: Device, timeout: float = 10.0) -> None:
         """Connect `device` when it is not; raises what `connect` raises.
@@ -161,17 +169,6 @@ class DeskLine:
     def _remember(self, event: Event) -> None:
         if event.what in (Happening.CONNECTED, Happening.BACK) and event.device is not None:
             self._known[event.role] = event.device
-
-    async def _each(self, timeout: float) -> None:
-        results = await asyncio.gather(
-            *(self._supervisor.ensure(role, timeout) for role in self.devices.by_role()),
-            return_exceptions=True,
-        )
-        for role, result in zip(self.devices.by_role(), results, strict=True):
-            if isinstance(result, DeviceError):
-                log.warning("%s: %s: %s", role, result.code, result.detail)
-            elif isinstance(result, BaseException):
-                raise result
 
     def _role_of(self, device: Device) -> str:
         return next(role for role, known in self.devices.by_role().items() if known is device)

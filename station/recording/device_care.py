@@ -160,7 +160,9 @@ class DeviceCare(SessionKeeper):
             return
         if device.state in GONE:
             if state is SessionState.CAPTURING and self._capture is CaptureState.POSITION:
-                gone = self._line.problem_of(device) or Problem(Disconnected.code)
+                gone = self._line.problem_of(device) or Problem(
+                    Disconnected.code, device=device.name
+                )
                 await self._suspend(device, gone, {"code": gone.code})
         elif (problem := self._line.problem_of(device)) is not None:
             self._refuse(problem)

@@ -16,6 +16,7 @@ import pytest
 
 from drivers.api import CardChannel, CardReader, State
 from drivers.card import pcsc
+from drivers.card.errors import LiftCard, SamMissing, ServiceDown
 from drivers.card.identity import CardKind, read_identity
 from drivers.card.monitor import ReaderMonitor
 from drivers.card.pcsc import PcscTransport
@@ -27,9 +28,6 @@ from drivers.errors import (
     DeviceBusy,
     DeviceTimeout,
     Disconnected,
-    LiftCard,
-    SamMissing,
-    ServiceDown,
 )
 from simulators.card import GET_UID, TYPE_A_ATR, KtpelCard, from_person
 from simulators.card_faults import CardFault

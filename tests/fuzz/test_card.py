@@ -18,6 +18,7 @@ from drivers.card.profiles import ktpel, open_lds
 from drivers.errors import CardUnreadable, DeviceRefused
 from simulators.card import TYPE_A_ATR, KtpelCard, specimen
 from tests.fuzz.harness import fuzz
+from tests.protocol.card_scene import read_free_content
 
 ATRS = (
     TYPE_A_ATR,
@@ -93,7 +94,7 @@ def select_and_read(channel: ApduChannel) -> None:
     channel.send(bytes.fromhex("00CB3FFF055C035FC10500"))
 
 
-@pytest.mark.parametrize("read", [ktpel.read_free_content, select_and_read])
+@pytest.mark.parametrize("read", [read_free_content, select_and_read])
 def test_answers_of_a_card_end_in_data_or_in_a_device_error(read: Reading) -> None:
     good = recorded_answers(read)
     more = bytes.fromhex("04AABB6102 0401026CFF 0462826282 02610A 0361FF61 029000")

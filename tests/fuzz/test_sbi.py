@@ -194,7 +194,7 @@ def test_signed_bytes(version: Version) -> None:
 
 
 REFUSED = (
-    *(errors.SignatureWrong, errors.OtherDevice, errors.OtherVersion, errors.OtherEnvironment),
+    *(errors.SignatureWrong, errors.ForeignDevice, errors.OtherVersion, errors.OtherEnvironment),
     *(errors.OtherPurpose, errors.OtherTransaction, errors.Replayed, errors.ClocksDiffer),
     *(errors.PositionsWrong, errors.HashChainBroken, errors.ScoreImpossible, errors.RecordBroken),
     *(errors.RecordMislabelled, errors.ImageLossy, errors.ResolutionWrong, errors.ImageWrong),

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from drivers.api import CardChannel
 from drivers.card.apdu import ApduChannel
+from drivers.card.errors import PinBlocked, PinLastTry
 from drivers.card.profiles.piv import PivCard
 from drivers.card.profiles.piv_login import Challenge, OperatorProof, sign_in
 from drivers.card.profiles.piv_trust import OperatorTrust, Reason, Revocation
 from drivers.card.reader import PcscReader
-from drivers.errors import PinBlocked, PinLastTry
 from simulators.card import KtpelCard, specimen
 from simulators.pcscd import PrivatePcscd, available
 from simulators.piv_card import OperatorCard

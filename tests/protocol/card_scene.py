@@ -8,9 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.api import CardReader
+from drivers.card.apdu import ApduChannel
 from drivers.card.identity import CardReading, read_identity
 from drivers.card.profiles import ktpel
 from simulators.card import specimen
+
+
+def read_free_content(channel: ApduChannel) -> ktpel.FreeContent | None:
+    """What anybody may read of the card; None where it is no KTP-el."""
+    return ktpel.read_free_files(channel) if ktpel.select_ktpel(channel) else None
 
 
 def card_text(nik: str, name: str) -> bytes:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from drivers.api import FaceRequest
+from drivers.camera.errors import PictureStopped
 from drivers.camera.jpeg import decode_jpeg
 from drivers.camera.link import Link
-from drivers.errors import ConnectFailed, PictureStopped
+from drivers.errors import ConnectFailed
 from simulators.camera_rtsp import PACKET_BYTES, packets, split_jpeg
 from simulators.stream_camera import StreamCamera
 from tests.protocol.camera_scenes import (

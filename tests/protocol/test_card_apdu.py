@@ -16,7 +16,7 @@ from drivers.card.apdu import CHUNK_BYTES, ApduChannel, CardAnswer
 from drivers.card.profiles import ktpel, open_lds
 from drivers.errors import CardUnreadable, DeviceError
 from simulators.card import CardContent, KtpelCard, from_person, specimen
-from tests.protocol.card_scene import ANDI
+from tests.protocol.card_scene import ANDI, read_free_content
 
 Answer = Callable[[bytes], bytes]
 
@@ -62,7 +62,7 @@ def test_photo_is_read_in_chunks_of_every_size(size: int) -> None:
             lengths.append(apdu[4])
         return card.apdu(apdu)
 
-    content = ktpel.read_free_content(channel_to(answer))
+    content = read_free_content(channel_to(answer))
     assert content is not None
     assert content.photo == photo
     assert len(content.card_control) == 51
@@ -72,7 +72,7 @@ def test_photo_is_read_in_chunks_of_every_size(size: int) -> None:
 def test_short_card_control_is_read_to_the_end_of_its_file() -> None:
     control = "001D" + "AB" * 29
     channel, sent = scripted("9000", "9000", "00019000", "FF9000", "9000", control + "6282")
-    content = ktpel.read_free_content(channel)
+    content = read_free_content(channel)
     assert content is not None
     assert content.card_control == bytes.fromhex("AB" * 29)
     assert sent == [
@@ -141,7 +141,7 @@ def test_refusals_keep_their_status() -> None:
 
 def test_a_card_without_our_directory_is_no_ktpel() -> None:
     channel = channel_to(lambda _: b"\x6a\x82")
-    assert ktpel.read_free_content(channel) is None
+    assert read_free_content(channel) is None
     assert open_lds.read_biodata(channel) is None
 
 
@@ -180,7 +180,7 @@ def test_any_answers_end_in_content_or_in_a_device_error(
         return coming.pop(0) if coming else b"\x6f\x00"
 
     channel = channel_to(answer)
-    for read in (ktpel.read_free_content, open_lds.read_biodata):
+    for read in (read_free_content, open_lds.read_biodata):
         with contextlib.suppress(DeviceError):
             read(channel)
     assert asked <= len(answers) + 2

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from drivers.api import CardChannel, State
+from drivers.card.errors import CardSilent, SamMissing
 from drivers.card.profiles.piv_login import Challenge, sign_in
 from drivers.card.transport import CardContact
 from drivers.card.transport_reader import CardReaderSettings, TransportReader
-from drivers.errors import CardLost, CardSilent, DeviceError, DeviceTimeout, SamMissing
+from drivers.errors import CardLost, DeviceError, DeviceTimeout
 from drivers.values import CardState
 from simulators.card_slot import SimulatedCard
 from tests.protocol.card_scene import SELECT_KTPEL

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from drivers.api import CardChannel, CardReader, State
+from drivers.card.errors import SamMissing
 from drivers.card.reader import LoopbackReader
-from drivers.errors import CardLost, SamMissing
+from drivers.errors import CardLost
 from simulators.card import GET_UID
 from simulators.card_faults import CardFault, loopback_faults
 from simulators.card_links import LoopbackSlot

@@ -11,22 +11,19 @@ from dataclasses import dataclass, field
 import pytest
 
 from drivers.api import CardChannel, State
-from drivers.card.lifting import LiftWatch
-from drivers.card.reader import LoopbackReader
-from drivers.clock import FastClock
-from drivers.errors import (
+from drivers.card.errors import (
     BadAtr,
-    Cancelled,
     CardExchanged,
-    CardLost,
     CardMute,
     CardSilent,
-    CardUnreadable,
-    DeviceTimeout,
     LiftCard,
     ReaderAbsent,
     ReaderBusy,
 )
+from drivers.card.lifting import LiftWatch
+from drivers.card.reader import LoopbackReader
+from drivers.clock import FastClock
+from drivers.errors import Cancelled, CardLost, CardUnreadable, DeviceTimeout
 from simulators.card import GET_UID, TYPE_A_ATR
 from simulators.card_faults import CardFault, loopback_faults
 from simulators.card_links import LoopbackSlot

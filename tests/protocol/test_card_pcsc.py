@@ -16,24 +16,20 @@ from drivers.api import State
 from drivers.card import monitor as monitor_module
 from drivers.card import pcsc as pcsc_module
 from drivers.card.apdu import ApduChannel
-from drivers.card.pcsc import PcscContact
-from drivers.card.pcsc_results import ERRORS, error_of, match_reader, split_name
-from drivers.card.reader import MONITOR_PATIENCE_S, PcscReader
-from drivers.errors import (
+from drivers.card.errors import (
     BadAtr,
-    Cancelled,
-    CardLost,
     CardMute,
     CardReset,
-    DeviceError,
-    NoCard,
-    ProtocolError,
     ReaderAmbiguous,
     ReaderBusy,
     ReaderForbidden,
     ReaderGone,
     ServiceDown,
 )
+from drivers.card.pcsc import PcscContact
+from drivers.card.pcsc_results import ERRORS, error_of, match_reader, split_name
+from drivers.card.reader import MONITOR_PATIENCE_S, PcscReader
+from drivers.errors import Cancelled, CardLost, DeviceError, NoCard, ProtocolError
 from tests.protocol.card_scene import wait_until
 
 NAMES = ["ACS ACR1281 1S Dual Reader 00 00", "ACS ACR1281 1S Dual Reader 00 01", "Gemalto 01 00"]

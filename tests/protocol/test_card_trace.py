@@ -15,11 +15,12 @@ import pytest
 from drivers.api import CardChannel
 from drivers.card.apdu import ApduChannel
 from drivers.card.channel import status_text
+from drivers.card.errors import CardSilent
 from drivers.card.identity import read_identity
 from drivers.card.profiles import ktpel
 from drivers.card.reader import LoopbackReader
 from drivers.card.trace import LARGEST_FILE_BYTES, Trace
-from drivers.errors import CardLost, CardSilent
+from drivers.errors import CardLost
 from simulators.card_faults import CardFault
 from simulators.card_links import LoopbackSlot
 from tests.protocol.card_scene import ANDI, SELECT_KTPEL, CardTable, wait_until

@@ -15,11 +15,11 @@ import pytest
 
 from drivers.api import CardReader
 from drivers.card.chip_content import decode_signature_image
+from drivers.card.errors import AuthoritiesUnusable, SamMissing, SecureChannelBroken
 from drivers.card.identity import CardKind, CardReading, CardSource, read_identity
 from drivers.card.reader import LoopbackReader, PcscReader
 from drivers.card.secure_messaging import EXTERNAL_AUTHENTICATE
 from drivers.card.signature import SignatureCheck
-from drivers.errors import AuthoritiesUnusable, SamMissing, SecureChannelBroken
 from drivers.positions import Finger
 from drivers.recorder import Direction
 from simulators import pcscd

@@ -8,21 +8,18 @@ import pytest
 
 from drivers.card.apdu import CardAnswer
 from drivers.card.biodata import parse_card_text
-from drivers.card.profiles import ktpel
-from drivers.card.profiles.ktpel_protected import CHUNK_BYTES, SMALL_CHUNK_BYTES, read_ktpel
-from drivers.errors import (
+from drivers.card.errors import (
     AccessModuleNotOpened,
     AccessModuleRefused,
-    CardLost,
     CardNotAuthentic,
-    CardUnreadable,
-    DeviceError,
-    DeviceTimeout,
     ReaderBusy,
     SamMissing,
     SecureChannelBroken,
     ServiceDown,
 )
+from drivers.card.profiles import ktpel
+from drivers.card.profiles.ktpel_protected import CHUNK_BYTES, SMALL_CHUNK_BYTES, read_ktpel
+from drivers.errors import CardLost, CardUnreadable, DeviceError, DeviceTimeout
 from simulators.card import CardContent, CardForm, KtpelCard, from_person, specimen
 from simulators.sam import KtpelSam
 from tests.protocol.card_scene import ANDI

@@ -11,16 +11,16 @@ import pytest
 
 from drivers.api import CardChannel
 from drivers.card.access import AccessSettings, CardAccess
-from drivers.card.sam import PcscSam
-from drivers.card.sam_opening import OpeningFile
-from drivers.card.secure_messaging_keys import SecureMessagingError
-from drivers.errors import (
+from drivers.card.errors import (
     AccessModuleNotOpened,
     AccessModuleRefused,
     AccessOpeningUnusable,
     AuthoritiesUnusable,
     CardNotAuthentic,
 )
+from drivers.card.sam import PcscSam
+from drivers.card.sam_opening import OpeningFile
+from drivers.card.secure_messaging_keys import SecureMessagingError
 from simulators.sam import IDENTIFIER, SAM_ATR, KtpelSam
 from simulators.test_keys import (
     CARD_SIGNER,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.card.apdu import ApduChannel, CardAnswer
+from drivers.card.errors import CardNotAuthentic, SecureChannelBroken
 from drivers.card.profiles import ktpel
 from drivers.card.secure_messaging import (
     IcaoSecureMessaging,
@@ -30,10 +31,10 @@ from drivers.card.secure_messaging_keys import (
     session_keys,
     strip_padding,
 )
-from drivers.errors import CardNotAuthentic, SecureChannelBroken
 from simulators.card import CardForm, KtpelCard, specimen
 from simulators.ktpel_card_channel import CardSecureMessaging
 from simulators.test_keys import keys_of_card
+from tests.protocol.card_scene import read_free_content
 from tests.protocol.ktpel_rig import CARD, MemoryChannel
 
 H = bytes.fromhex
@@ -208,7 +209,7 @@ def card(request: pytest.FixtureRequest, log: list[tuple[str, bytes]]) -> Memory
 
 
 def access_keys(card: MemoryChannel) -> KeyPair:
-    content = ktpel.read_free_content(ApduChannel(card))
+    content = read_free_content(ApduChannel(card))
     assert content is not None
     return keys_of_card(content.card_control, b"\x80" + specimen().uid).access
 

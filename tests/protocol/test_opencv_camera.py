@@ -11,19 +11,13 @@ import numpy as np
 import pytest
 
 from drivers.api import Eye, FaceRequest, IrisRequest, State
+from drivers.camera.errors import PictureBroken, PictureFrozen, PictureStopped
 from drivers.camera.grabber import THREAD_PREFIX
 from drivers.camera.inspection import sharpness
 from drivers.camera.jpeg import decode_jpeg, is_whole_jpeg
 from drivers.camera.link import Link
 from drivers.camera.streaming import OLDEST_FRAME_S
-from drivers.errors import (
-    ConnectFailed,
-    Disconnected,
-    PictureBroken,
-    PictureFrozen,
-    PictureStopped,
-    Unsupported,
-)
+from drivers.errors import ConnectFailed, Disconnected, Unsupported
 from simulators.stream_camera import StreamCamera
 from tests.protocol.camera_scenes import (
     FAST,

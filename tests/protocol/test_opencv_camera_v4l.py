@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from drivers.camera import v4l
+from drivers.camera.errors import ControlRefused
 from drivers.camera.iris import OpenCvIrisCamera
 from drivers.camera.link import Link, SourceUnavailable
 from drivers.camera.opencv import OpenCvCamera
 from drivers.camera.pictures import Raw, grey_picture
 from drivers.camera.settings import OpenCvIrisSettings, OpenCvSettings
 from drivers.camera.source import Source
-from drivers.errors import ConnectFailed, ControlRefused, DeviceBusy
+from drivers.errors import ConnectFailed, DeviceBusy
 from tests.protocol.camera_scenes import pattern
 
 BY_ID = "/dev/v4l/by-id/usb-Acme_Portrait_Cam_SN0042-video-index0"

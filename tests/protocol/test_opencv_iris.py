@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from drivers.api import Eye, FaceRequest, IrisRequest, State
+from drivers.camera.errors import PictureFrozen
 from drivers.camera.link import Link
-from drivers.errors import ConnectFailed, PictureFrozen, Unsupported
+from drivers.errors import ConnectFailed, Unsupported
 from drivers.values import Image
 from simulators.stream_camera import StreamCamera
 from tests.protocol.camera_scenes import (

@@ -10,13 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_pri
 
 from drivers.card import frames
 from drivers.card.apdu import CHUNK_BYTES, ApduChannel, CardAnswer
-from drivers.card.profiles.piv import PivCard
-from drivers.card.profiles.piv_login import is_signature_of
-from drivers.card.profiles.piv_objects import CHUID, DISCOVERY, Slot
-from drivers.card.tlv import build
-from drivers.errors import (
-    Cancelled,
-    DeviceError,
+from drivers.card.errors import (
     PinBlocked,
     PinLastTry,
     PinUnsuitable,
@@ -26,6 +20,11 @@ from drivers.errors import (
     PivKeyRefused,
     PivUnreadable,
 )
+from drivers.card.profiles.piv import PivCard
+from drivers.card.profiles.piv_login import is_signature_of
+from drivers.card.profiles.piv_objects import CHUID, DISCOVERY, Slot
+from drivers.card.tlv import build
+from drivers.errors import Cancelled, DeviceError
 from simulators.card import KtpelCard, specimen
 from simulators.piv_card import OperatorCard
 from simulators.piv_pki import blank_card

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from drivers.card.errors import PinLastTry, PinWrong, PivAbsent, PivUnreadable
 from drivers.card.profiles.piv_certificate import CertificateError, OperatorCertificate
 from drivers.card.profiles.piv_login import (
     Challenge,
@@ -22,7 +23,7 @@ from drivers.card.profiles.piv_login import (
 from drivers.card.profiles.piv_objects import Slot
 from drivers.card.profiles.piv_objects import certificate_of as der_of
 from drivers.card.profiles.piv_trust import OperatorTrust, Reason, Revocation
-from drivers.errors import CardLost, PinLastTry, PinWrong, PivAbsent, PivUnreadable
+from drivers.errors import CardLost
 from simulators.piv_card import OperatorCard, certificate_object
 from simulators.piv_keys import CardKey
 from simulators.piv_pki import CertificateForm, OperatorAuthority, blank_card

@@ -11,12 +11,13 @@ from typing import cast
 import pytest
 
 from drivers.api import State
+from drivers.card.errors import PinWrong
 from drivers.card.info import ReaderFacts, describe
 from drivers.card.info_applications import Application
 from drivers.card.profiles.piv_certificate import OperatorCertificate
 from drivers.card.profiles.piv_login import Challenge, is_signature_of, sign_in
 from drivers.card.reader import LoopbackReader
-from drivers.errors import CardLost, NoCard, PinWrong
+from drivers.errors import CardLost, NoCard
 from simulators.card import KtpelCard, specimen
 from simulators.card_faults import CardFault
 from simulators.card_links import LoopbackSlot

@@ -10,14 +10,9 @@ import pytest
 
 from drivers.api import Finger, Image, State
 from drivers.device import Call
-from drivers.errors import (
-    DeviceRefused,
-    DeviceTimeout,
-    ForeignTemplate,
-    LibraryMismatch,
-    ProtocolError,
-)
+from drivers.errors import DeviceRefused, DeviceTimeout, ProtocolError
 from drivers.serial.commands import Confirmation
+from drivers.serial.errors import ForeignTemplate, LibraryMismatch
 from drivers.serial.library import FingerLibrary, ModuleTemplate, Prompt
 from drivers.serial.module import Buffer, PageMatch, R30xCommands
 from drivers.serial.packet import Packet

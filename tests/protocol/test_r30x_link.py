@@ -13,7 +13,6 @@ from drivers.errors import (
     DeviceRefused,
     DeviceTimeout,
     Disconnected,
-    ModuleLocked,
     ProtocolError,
     Unsupported,
 )
@@ -34,6 +33,7 @@ from drivers.serial.commands import (
     Command,
     Confirmation,
 )
+from drivers.serial.errors import ModuleLocked
 from drivers.serial.link import R30xLink
 from drivers.serial.packet import Packet, PacketKind
 from drivers.serial.port import Port

@@ -13,8 +13,9 @@ import serial
 from serial.tools import list_ports
 
 from drivers.api import Image, State
-from drivers.errors import ConnectFailed, DeviceError, ModuleBusy, ModuleLocked, Unsupported
+from drivers.errors import ConnectFailed, DeviceError, Unsupported
 from drivers.serial import port as ports
+from drivers.serial.errors import ModuleBusy, ModuleLocked
 from drivers.serial.module import LightColour, LightMode
 from drivers.serial.opening import candidates
 from drivers.serial.port import Bridge, bridge_at, find_bridge, lasting_name

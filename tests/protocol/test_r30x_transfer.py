@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drivers.api import Finger, FingerRequest, Image
-from drivers.errors import StaleImage, WrongPixelOrder
+from drivers.serial.errors import StaleImage, WrongPixelOrder
 from drivers.serial.picture import IMAGE_BYTES, has_swapped_pixels
 from drivers.serial.r30x import R30xScanner
 from drivers.serial.settings import R30xSettings

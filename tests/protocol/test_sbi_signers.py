@@ -19,7 +19,7 @@ from drivers.api import Finger, Slap, SlapRequest, State
 from drivers.errors import ConnectFailed, Untrusted
 from drivers.sbi.chain import START, next_hash
 from drivers.sbi.checks import verify_answer
-from drivers.sbi.errors import OtherDevice, SignerExpired, SignerUnknown
+from drivers.sbi.errors import ForeignDevice, SignerExpired, SignerUnknown
 from drivers.sbi.iso19794.finger import FingerCompression, FingerRecord
 from drivers.sbi.jws import TrustStore, encode_base64url
 from drivers.sbi.protocol import BioType
@@ -98,14 +98,14 @@ def test_copied_identity_under_the_signature_of_another_device(level: str) -> No
     expected = replace(EXPECTED, trust=trust, identity=replace(IDENTITY, level=level))
     copied = (PKI.chip if level == "L1" else PKI.device).token(WORDS)
     assert verify_answer(answer(digitalId=copied), expected).samples
-    with pytest.raises(OtherDevice):
+    with pytest.raises(ForeignDevice):
         verify_answer(answer(PKI.neighbour, digitalId=copied), expected)
 
 
 def test_another_device_that_signs_the_copied_words_itself() -> None:
     """Both tokens agree, but the known description was signed by another key."""
     copied = PKI.neighbour.token(WORDS)
-    with pytest.raises(OtherDevice, match="another key than its description"):
+    with pytest.raises(ForeignDevice, match="another key than its description"):
         verify_answer(answer(PKI.neighbour, digitalId=copied), EXPECTED)
 
 
@@ -133,7 +133,7 @@ def test_certificate_that_says_it_may_sign_is_believed() -> None:
 def test_older_version_demands_a_device_code() -> None:
     nameless = replace(EXPECTED, identity=replace(IDENTITY, device_code=""))
     for code in (None, ""):
-        with pytest.raises(OtherDevice, match="no device code"):
+        with pytest.raises(ForeignDevice, match="no device code"):
             verify_answer(answer(deviceCode=code), nameless)
 
 
@@ -143,7 +143,7 @@ def test_older_version_demands_a_device_code() -> None:
 async def test_capture_of_another_key_is_refused_and_costs_only_the_capture(desk: SbiDesk) -> None:
     async with desk.scanner() as scanner:
         desk.server.faults.inject(SbiFault.FOREIGN_SIGNER)
-        with pytest.raises(OtherDevice):
+        with pytest.raises(ForeignDevice):
             await scanner.capture(RIGHT)
         assert desk.chain.last == ""
         desk.server.faults.clear()
@@ -191,7 +191,7 @@ async def test_description_and_identity_of_different_keys(
         "_identity_token",
         lambda self, device, _faults: genuine.token(self._digital_id(device)),
     )
-    with pytest.raises(OtherDevice, match="not signed by the key"):
+    with pytest.raises(ForeignDevice, match="not signed by the key"):
         await desk.scanner().connect()
 
 
@@ -204,7 +204,7 @@ async def test_description_without_device_code(
         return told(*parts) | {"deviceCode": ""}
 
     monkeypatch.setattr(Scribe, "_description", nameless)
-    with pytest.raises(OtherDevice, match="no device code"):
+    with pytest.raises(ForeignDevice, match="no device code"):
         await desk.scanner().connect()
 
 

@@ -68,14 +68,6 @@ def read_free_files(channel: ApduChannel) -> FreeContent:
     return FreeContent(photo, head[2 : 2 + length])
 
 
-def read_free_content(channel: ApduChannel) -> FreeContent | None:
-    """Read the free files from the root of the card; None where the card is no KTP-el.
-
-    Raises: as `read_free_files`.
-    """
-    return read_free_files(channel) if select_ktpel(channel) else None
-
-
 def access_uid(channel: ApduChannel, uid: bytes) -> bytes:
     """Return the 8 bytes by which an access module tells this card from others.
 

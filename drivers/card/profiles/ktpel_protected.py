@@ -14,19 +14,19 @@ from typing import Final
 
 from drivers.api import CardChannel
 from drivers.card.apdu import MAX_FILE_BYTES, SUCCESS, ApduChannel, CardAnswer
-from drivers.card.profiles import ktpel
-from drivers.card.sam import CARD_SIGNATURE_BYTES, PHOTO_PIECE_BYTES, SecureAccessModule
-from drivers.card.secure_messaging import EXTERNAL_AUTHENTICATE, GET_CHALLENGE, SecuredCard
-from drivers.card.secure_messaging_keys import BLOCK_BYTES, NONCE_BYTES
-from drivers.errors import (
+from drivers.card.errors import (
     AccessModuleNotOpened,
     AccessModuleRefused,
     AccessOpeningUnusable,
     CardNotAuthentic,
-    DeviceError,
     ReaderBusy,
     SamMissing,
 )
+from drivers.card.profiles import ktpel
+from drivers.card.sam import CARD_SIGNATURE_BYTES, PHOTO_PIECE_BYTES, SecureAccessModule
+from drivers.card.secure_messaging import EXTERNAL_AUTHENTICATE, GET_CHALLENGE, SecuredCard
+from drivers.card.secure_messaging_keys import BLOCK_BYTES, NONCE_BYTES
+from drivers.errors import DeviceError
 
 HEAD_BYTES: Final = 8  # length (2) and the first 6 bytes, one block of the enciphered files
 CHUNK_BYTES: Final = 208

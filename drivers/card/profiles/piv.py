@@ -16,10 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from drivers.card.apdu import CHUNK_BYTES, SUCCESS, ApduChannel, CardAnswer, Response
-from drivers.card.profiles import piv_objects
-from drivers.card.profiles.piv_objects import CardholderId, Discovery, PivObjectError, Slot
-from drivers.errors import (
-    Cancelled,
+from drivers.card.errors import (
     PinBlocked,
     PinLastTry,
     PinUnsuitable,
@@ -29,6 +26,9 @@ from drivers.errors import (
     PivKeyRefused,
     PivUnreadable,
 )
+from drivers.card.profiles import piv_objects
+from drivers.card.profiles.piv_objects import CardholderId, Discovery, PivObjectError, Slot
+from drivers.errors import Cancelled
 
 APPLICATION_PIN: Final = 0x80
 PIN_BYTES: Final = range(6, 9)

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from drivers.api import CardChannel, CardReader
 from drivers.card.apdu import ApduChannel
+from drivers.card.errors import PivUnreadable
 from drivers.card.profiles.piv import PivCard
 from drivers.card.profiles.piv_certificate import CertificateError, OperatorCertificate
 from drivers.card.profiles.piv_objects import Slot
 from drivers.card.profiles.piv_trust import CertificateCheck, OperatorTrust, Reason
-from drivers.errors import PivUnreadable
 
 NONCE_BYTES: Final = 32
 PURPOSE: Final = b"rekam operator sign-in 1\x00"

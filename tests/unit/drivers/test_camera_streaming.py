@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drivers.camera.errors import PictureStopped
 from drivers.camera.freshness import Memory
 from drivers.camera.grabber import STALLED_AFTER_S, FrameGrabber
 from drivers.camera.link import Link
@@ -21,7 +22,6 @@ from drivers.camera.settings import OpenCvSettings
 from drivers.camera.source import Source
 from drivers.camera.streaming import OLDEST_FRAME_S, OPENING_PATIENCE_S
 from drivers.device import Call
-from drivers.errors import PictureStopped
 from drivers.recorder import FlightRecorder
 from drivers.values import Frame
 

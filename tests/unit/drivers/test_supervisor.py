@@ -400,21 +400,6 @@ async def test_reset_that_fails_says_why_and_goes_on_trying() -> None:
         assert desk.device.state is State.READY
 
 
-async def test_paused_device_is_left_alone() -> None:
-    async with supervised() as desk:
-        desk.supervisor.pause("scanner")
-        await desk.device.close()
-        await desk.clock.turn(10.0)
-        status = desk.supervisor.status()["scanner"]
-        assert status.is_paused
-        assert status.next_attempt_s is None
-        assert status.state is State.CLOSED
-        assert desk.device.looks == []
-        desk.supervisor.resume("scanner")
-        await settle()
-        assert desk.device.state is State.READY
-
-
 async def test_first_attempt_has_time_and_later_ones_are_short() -> None:
     async with supervised(started=False) as desk:
         desk.device.gate.clear()

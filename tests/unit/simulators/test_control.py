@@ -15,9 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from simulators.cli import app
-from simulators.control import LARGEST_REQUEST, Control
+from simulators.control import Control
 from simulators.control_client import ControlFailed, DeskControl
 from simulators.injection import FaultNote, Injector
+from simulators.json_service import LARGEST_REQUEST
 from simulators.people.person import Person
 from simulators.scene import Scene
 

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from drivers.card.reader import SIMULATED, PcscReader
-from drivers.errors import (
+from drivers.card.errors import (
     CardLibraryMissing,
-    DeviceError,
-    DeviceTimeout,
     ReaderAbsent,
     ReaderAmbiguous,
     ReaderBusy,
     ReaderForbidden,
     ServiceAbsent,
 )
+from drivers.card.reader import SIMULATED, PcscReader
+from drivers.errors import DeviceError, DeviceTimeout
 from drivers.values import DeviceInfo, Kind
 from simulators import test_keys
 from station.commands import card_check, sam_check

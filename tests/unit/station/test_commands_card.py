@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from drivers.api import CardReader
+from drivers.card.errors import ReaderAbsent
 from drivers.card.info import Problem, ReaderFacts
 from drivers.card.info_applications import Application, ApplicationFacts
-from drivers.errors import ReaderAbsent
 from station.commands import card, card_words
 from station.i18n import Translator
 
