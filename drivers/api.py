@@ -237,7 +237,9 @@ class CardSession:
             CardLost: the card left or was reset; the session is over.
             DeviceTimeout: the whole work was not done in time.
         """
-        return await self._reader._run_in_session(self.identity, work, timeout)  # noqa: SLF001
+        # the two halves of one contract: nobody else may run work in a session
+        run = self._reader._run_in_session  # noqa: SLF001
+        return await run(self.identity, work, timeout)
 
     async def transmit(self, apdu: bytes, timeout: float = 5.0) -> bytes:
         """Send one short command APDU; return data and status word (at least 2 bytes).

@@ -107,7 +107,7 @@ class DeskControl:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data)  # noqa: S310  # loopback
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  # loopback
                 told = json.loads(answer.read(LONGEST_ANSWER))
         except urllib.error.HTTPError as error:
             with error:

@@ -121,7 +121,7 @@ class Administration:
 
     def _encrypt(self, block: bytes) -> bytes:
         # one block of fresh random bytes: that is how the standard uses the cipher here
-        cipher = Cipher(TripleDES(self._management_key), modes.ECB())  # noqa: S305
+        cipher = Cipher(TripleDES(self._management_key), modes.ECB())  # noqa: S305  # see above
         return cipher.encryptor().update(block)
 
 

@@ -33,11 +33,11 @@ _PROPERTY_OF: Final = {"exposure_100us": "EXPOSURE", "white_balance_k": "WB_TEMP
 
 
 class Capture(Protocol):
-    """What is used of `cv2.VideoCapture` here."""
+    """What is used of `cv2.VideoCapture` here; the names are OpenCV's."""
 
-    def isOpened(self) -> bool: ...  # noqa: N802
-    def set(self, propId: int, value: float) -> bool: ...  # noqa: N803
-    def get(self, propId: int) -> float: ...  # noqa: N803
+    def isOpened(self) -> bool: ...  # noqa: N802  # OpenCV's name
+    def set(self, propId: int, value: float) -> bool: ...  # noqa: N803  # OpenCV's name
+    def get(self, propId: int) -> float: ...  # noqa: N803  # OpenCV's name
     def release(self) -> None: ...
 
 

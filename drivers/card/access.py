@@ -78,20 +78,17 @@ class CardAccess:
     def _load(self, path: Path) -> list[Certificate]:
         from cryptography import x509
 
+        from drivers.certificates import is_authority
+
         try:
             certificates = x509.load_pem_x509_certificates(path.read_bytes())
-            extensions = [c.extensions for c in certificates]
+            are_authorities = all(is_authority(certificate) for certificate in certificates)
         except OSError as error:
             raise self._unusable(path, f"{error.strerror}") from error
         except ValueError as error:
             raise self._unusable(path, "no certificate in PEM form") from error
-        for found in extensions:
-            try:
-                is_authority = found.get_extension_for_class(x509.BasicConstraints).value.ca
-            except x509.ExtensionNotFound:
-                is_authority = False
-            if not is_authority:
-                raise self._unusable(path, "not the certificate of an authority")
+        if not are_authorities:
+            raise self._unusable(path, "not the certificate of an authority")
         return certificates
 
     def _unusable(self, path: Path, fact: str) -> AuthoritiesUnusable:

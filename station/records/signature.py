@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from drivers.certificates import is_authority, is_valid_at
 from station.records.cms import reading
 from station.records.errors import SignatureInvalid, StructureInvalid, UntrustedSigner
 from station.records.keys import Signer
@@ -165,7 +166,7 @@ def check_trust(signed: Signed, authority: x509.Certificate) -> None:
         UntrustedSigner: it does not, or it was not.
     """
     certificate = signed.certificate
-    if not certificate.not_valid_before_utc <= signed.signed_at <= certificate.not_valid_after_utc:
+    if not is_valid_at(certificate, signed.signed_at):
         raise UntrustedSigner("the certificate was not valid at the time of signing")
     if certificate == authority:
         return
@@ -179,7 +180,6 @@ def check_trust(signed: Signed, authority: x509.Certificate) -> None:
 
 def _may_issue(authority: x509.Certificate) -> bool:
     try:
-        extension = authority.extensions.get_extension_for_class(x509.BasicConstraints)
-    except (x509.ExtensionNotFound, ValueError):
+        return is_authority(authority)
+    except ValueError:
         return False
-    return extension.value.ca

@@ -7,7 +7,6 @@ process. The library itself stays as published.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -97,7 +96,6 @@ def session(script: str, scanner: Scanner, picture: Path, *paths: Path) -> dict[
     return told
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyfingerprint") is None, reason="not installed")
 def test_pyfingerprint_enrols_and_matches(scanner: Scanner, tmp_path: Path) -> None:
     picture = tmp_path / "finger.bmp"
     told = session("pyfingerprint_session.py", scanner, picture)
@@ -121,9 +119,6 @@ def test_pyfingerprint_enrols_and_matches(scanner: Scanner, tmp_path: Path) -> N
     assert np.array_equal(seen, buffered(scanner.module))
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("adafruit_fingerprint") is None, reason="not installed"
-)
 def test_adafruit_fingerprint_enrols_and_matches(scanner: Scanner, tmp_path: Path) -> None:
     picture = tmp_path / "finger.raw"
     told = session("adafruit_session.py", scanner, picture, HERE / "circuitpython")

@@ -43,19 +43,19 @@ class SecurityObjectError(ValueError):
 class GroupHash(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
     """Number and hash of one data group."""
 
-    _fields = [("number", core.Integer), ("value", core.OctetString)]  # noqa: RUF012
+    _fields = [("number", core.Integer), ("value", core.OctetString)]  # noqa: RUF012  # as the library declares fields
 
 
-class GroupHashes(core.SequenceOf):  # type: ignore[misc]
+class GroupHashes(core.SequenceOf):  # type: ignore[misc]  # asn1crypto has no types
     """The hashes of all data groups."""
 
     _child_spec = GroupHash
 
 
-class LdsSecurityObject(core.Sequence):  # type: ignore[misc]
+class LdsSecurityObject(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
     """What is signed: version, hash algorithm and the hashes of the data groups."""
 
-    _fields = [  # noqa: RUF012
+    _fields = [  # noqa: RUF012  # as the library declares fields
         ("version", core.Integer),
         ("algorithm", algos.DigestAlgorithm),
         ("hashes", GroupHashes),
