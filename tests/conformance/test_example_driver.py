@@ -19,7 +19,7 @@ import pytest
 
 from drivers.api import Finger, FingerRequest
 from simulators.injection import FaultNote, Injector
-from tests.conformance.contract import FingerprintScannerContract
+from tests.conformance.capture_contract import FingerprintScannerContract
 from tests.conformance.example_driver import SIDE, ToyScanner, ToySettings
 
 STOP: Final = b"\x04"

@@ -8,7 +8,7 @@ from drivers.api import Device
 from drivers.card.reader import LoopbackReader
 from simulators.card_faults import CardFault
 from simulators.card_links import LoopbackSlot
-from tests.conformance.contract import CardReaderContract, CardRig
+from tests.conformance.card_contract import CardReaderContract, CardRig
 from tests.protocol.card_scene import ANDI, CardTable
 
 

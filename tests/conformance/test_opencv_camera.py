@@ -9,7 +9,7 @@ import pytest
 from drivers.camera.opencv import OpenCvCamera
 from simulators.camera_faults import CameraFault
 from simulators.stream_camera import StreamCamera
-from tests.conformance.contract import FaceCameraContract
+from tests.conformance.capture_contract import FaceCameraContract
 from tests.protocol.camera_scenes import FAST, NumberedScene, face_driver
 
 

@@ -9,7 +9,7 @@ import pytest
 from drivers.camera.iris import OpenCvIrisCamera
 from simulators.camera_faults import CameraFault
 from simulators.stream_camera import StreamCamera
-from tests.conformance.contract import IrisCameraContract
+from tests.conformance.capture_contract import IrisCameraContract
 from tests.protocol.camera_scenes import FAST, NumberedEyes, NumberedScene, iris_driver
 
 

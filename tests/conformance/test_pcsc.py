@@ -34,7 +34,7 @@ from simulators.card_faults import CardFault
 from simulators.card_links import VpcdSlot
 from simulators.card_slot import FixedCard
 from simulators.pcscd import available
-from tests.conformance.contract import CardReaderContract
+from tests.conformance.card_contract import CardReaderContract
 from tests.conformance.pcsc_rig import READER, SLOT, PcscRig, seen_by_pcscd
 from tests.protocol.card_scene import (
     ANDI,

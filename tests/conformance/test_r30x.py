@@ -11,7 +11,7 @@ from drivers.serial.r30x import R30xScanner
 from drivers.serial.settings import R30xSettings
 from simulators.serial_faults import SerialFault
 from simulators.serial_module import R30xModule
-from tests.conformance.contract import FingerprintScannerContract
+from tests.conformance.capture_contract import FingerprintScannerContract
 
 
 class AlwaysAFinger:

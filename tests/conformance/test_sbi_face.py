@@ -12,7 +12,7 @@ from drivers.positions import Eye
 from drivers.sbi.iso19794.face import FaceImageType, parse_face
 from drivers.sbi.versions import V095, V10, Version
 from simulators.sbi import SbiServer
-from tests.conformance.contract import FaceCameraContract, assert_honest
+from tests.conformance.capture_contract import FaceCameraContract, assert_honest
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 FINGERS = frozenset({Finger.LEFT_THUMB, Finger.RIGHT_RING})

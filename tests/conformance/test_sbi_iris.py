@@ -8,7 +8,7 @@ import pytest
 from drivers.api import Device
 from drivers.sbi.versions import V095, V10, Version
 from simulators.sbi import SbiServer
-from tests.conformance.contract import IrisCameraContract
+from tests.conformance.capture_contract import IrisCameraContract
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 

@@ -8,7 +8,7 @@ import pytest
 from drivers.api import Device, Finger, FingerRequest, Slap, SlapRequest
 from drivers.sbi.versions import V095, V10, Version
 from simulators.sbi import SbiServer
-from tests.conformance.contract import FingerprintScannerContract
+from tests.conformance.capture_contract import FingerprintScannerContract
 from tests.protocol.sbi_rig import SbiDesk, SmallScene
 
 

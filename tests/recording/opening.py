@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from simulators import pki
+from simulators.lab import Lab
 from station.domain.plan import Step
 from station.recording.headless import HeadlessOperator
 from station.recording.station import RecordingStation
@@ -46,6 +49,16 @@ def problem_code(station: RecordingStation) -> str:
     """The code of the problem shown now, empty when there is none."""
     problem = station.view.problem
     return problem.code if problem is not None else ""
+
+
+@contextmanager
+def struck(lab: Lab, role: str, fault: str) -> Iterator[None]:
+    """Let the device of `role` fail while the block lasts."""
+    lab.injectors[role].inject(fault)
+    try:
+        yield
+    finally:
+        lab.injectors[role].clear()
 
 
 async def up_to_first_slap(station: RecordingStation) -> None:

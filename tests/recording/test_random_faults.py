@@ -11,6 +11,7 @@ import asyncio
 import dataclasses
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ class Saboteur:
         for injector in self._lab.injectors.values():
             injector.clear()
 
-    def _take_away(self, injector: Injector, fault: str) -> None:  # type: ignore[type-arg]
+    def _take_away(self, injector: Injector[Any], fault: str) -> None:
         injector.clear(fault)
 
 

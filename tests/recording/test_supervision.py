@@ -12,7 +12,7 @@ from station.recording.policy import Option
 from station.recording.session import SessionState
 from station.recording.station import RecordingStation
 from station.recording.view import StationView
-from tests.recording.opening import audit_of, problem_code, shown, up_to_first_slap
+from tests.recording.opening import audit_of, problem_code, shown, struck, up_to_first_slap
 
 PATIENCE_S = 20.0
 
@@ -91,15 +91,11 @@ async def test_reset_ends_a_hanging_capture_and_the_same_step_goes_on(
     station: RecordingStation, lab: Lab
 ) -> None:
     await up_to_first_slap(station)
-    injector = lab.injectors["scanner"]
-    injector.inject("hang")
-    try:
+    with struck(lab, "scanner", "hang"):
         capturing = asyncio.create_task(station.capture())
         await until(station, lambda view: view.capture is CaptureState.ACQUIRE)
         resetting = asyncio.create_task(station.reset_device())
         await asyncio.wait_for(capturing, PATIENCE_S)
-    finally:
-        injector.clear()
     assert await asyncio.wait_for(resetting, PATIENCE_S) or shown(station).problem is not None
     await until(station, lambda view: view.capture is CaptureState.POSITION)
     assert shown(station).attempt == 0
@@ -113,9 +109,7 @@ async def test_another_device_in_the_place_of_the_scanner_needs_a_yes(
     station: RecordingStation, lab: Lab
 ) -> None:
     await up_to_first_slap(station)
-    injector = lab.injectors["scanner"]
-    injector.inject("other-device")
-    try:
+    with struck(lab, "scanner", "other-device"):
         await until(station, lambda view: view.session is SessionState.SUSPENDED)
         await until(station, lambda view: problem_code(station) == "DEV-105")
         assert await station.reconnect()
@@ -123,23 +117,16 @@ async def test_another_device_in_the_place_of_the_scanner_needs_a_yes(
         await station.capture()
         assert shown(station).step is Step.LEFT_FOUR
         assert [name for name, _ in audit_of(station)].count("recording.device-back") == 1
-    finally:
-        injector.clear()
 
 
 async def test_a_capture_repeated_after_a_decision_does_not_use_another_device_unasked(
     station: RecordingStation, lab: Lab
 ) -> None:
     await up_to_first_slap(station)
-    injector = lab.injectors["scanner"]
-    injector.inject("black-picture")
-    try:
+    with struck(lab, "scanner", "black-picture"):
         while shown(station).capture is not CaptureState.DECIDE:
             await station.capture()
-    finally:
-        injector.clear()
-    injector.inject("other-device")
-    try:
+    with struck(lab, "scanner", "other-device"):
         await until(
             station,
             lambda view: any(
@@ -154,8 +141,6 @@ async def test_a_capture_repeated_after_a_decision_does_not_use_another_device_u
         assert await station.reconnect()
         await station.capture()
         assert shown(station).step is Step.LEFT_FOUR
-    finally:
-        injector.clear()
 
 
 async def test_reset_does_not_accept_a_device_that_nobody_has_seen(
@@ -163,9 +148,7 @@ async def test_reset_does_not_accept_a_device_that_nobody_has_seen(
 ) -> None:
     await up_to_first_slap(station)
     await station.reset_device()
-    injector = lab.injectors["scanner"]
-    injector.inject("other-device")
-    try:
+    with struck(lab, "scanner", "other-device"):
         for _ in range(2):
             await station.reset_device()
             assert problem_code(station) == "DEV-105"
@@ -174,40 +157,30 @@ async def test_reset_does_not_accept_a_device_that_nobody_has_seen(
         serial = next(d.serial for d in shown(station).devices if d.role == "scanner")
         told = {"device": "scanner", "before": serial.removesuffix("-SPARE"), "now": serial}
         assert ("device.accepted", told) in audit_of(station)
-    finally:
-        injector.clear()
 
 
 async def test_cancelling_does_not_wait_for_a_device_that_does_not_come(
     station: RecordingStation, lab: Lab
 ) -> None:
     await up_to_first_slap(station)
-    injector = lab.injectors["scanner"]
-    injector.inject("hang")
-    try:
+    with struck(lab, "scanner", "hang"):
         resetting = asyncio.create_task(station.reset_device())
         await until(station, lambda view: view.session is SessionState.CAPTURING)
         await asyncio.sleep(0.05)
-        await asyncio.wait_for(station.cancel("resident-left"), 8.0)
+        await asyncio.wait_for(station.cancel("resident-left"), 3.0)
         assert shown(station).session is SessionState.CANCELLED
         await resetting
-    finally:
-        injector.clear()
 
 
 async def test_a_capture_whose_caller_is_gone_leaves_the_step_usable(
     station: RecordingStation, lab: Lab
 ) -> None:
     await up_to_first_slap(station)
-    injector = lab.injectors["scanner"]
-    injector.inject("hang")
-    try:
+    with struck(lab, "scanner", "hang"):
         capturing = asyncio.create_task(station.capture())
         await until(station, lambda view: view.capture is CaptureState.ACQUIRE)
         capturing.cancel()
         await asyncio.wait({capturing})
-    finally:
-        injector.clear()
     assert shown(station).capture in (CaptureState.POSITION, CaptureState.PREPARE)
     await until(station, lambda view: view.capture is CaptureState.POSITION)
     await station.capture()

@@ -11,6 +11,7 @@ import tomli_w
 from simulators import pki
 from station import config as configuration
 from station.config import StationConfig
+from tests.unit.station.fake_host import FakeHost
 
 Configured = Callable[..., StationConfig]
 
@@ -62,3 +63,9 @@ def configured(tmp_path: Path, keys: Path) -> Configured:
         return configuration.load(file)
 
     return make
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeHost:
+    """A machine on paper, with nothing wrong about it."""
+    return FakeHost(tmp_path / "machine")

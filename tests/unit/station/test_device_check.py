@@ -8,17 +8,13 @@ import pty
 import socket
 import subprocess
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from drivers.camera.opencv import OpenCvCamera
-from drivers.card.reader import SIMULATED, LoopbackReader
+from drivers.card.reader import SIMULATED
 from drivers.device import Device
 from drivers.errors import ConnectFailed, DeviceTimeout
 from drivers.ownership import holders_of
@@ -26,20 +22,14 @@ from drivers.sbi.scanner import SbiScanner
 from drivers.serial.port import Bridge
 from drivers.serial.r30x import R30xScanner
 from drivers.serial.settings import R30xSettings
-from drivers.values import DeviceInfo, Image, Kind, SelfTest
-from simulators import test_keys
-from simulators.card import KtpelCard, specimen
-from simulators.card_links import LoopbackSlot
-from simulators.card_slot import FixedCard
-from simulators.sam import KtpelSam
+from drivers.values import DeviceInfo, Kind, SelfTest
 from simulators.sbi import SbiServer
 from simulators.sbi_faults import SbiFault
-from simulators.stream_camera import StreamCamera
-from station.commands import camera_check, node_check, serial_check
+from station.commands import node_check, serial_check
 from station.commands.device_check import Outcome, check_devices, judge
 from station.commands.doctor import list_devices, run
 from station.commands.findings import Cause, CauseCode, Finding, Health
-from station.commands.host import StreamAnswer, stream_answer, this_host, why_unreachable
+from station.commands.host import this_host, why_unreachable
 from station.config import ConfiguredDevice, StationConfig
 from tests.conformance.example_driver import ToyScanner, ToySettings
 from tests.conformance.test_example_driver import ToyFault, ToyHardware
@@ -49,11 +39,6 @@ from tests.unit.station.fake_host import FREE_NODE, FakeHost
 Configured = Callable[..., StationConfig]
 TOY = DeviceInfo(Kind.FINGERPRINT, "toy", "Toy-1", "SN42", "1.0")
 PASSED = SelfTest(True, {"echo": "55"})
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path / "machine")
 
 
 def toy(port: Path, expect_serial: str = "") -> ConfiguredDevice:
@@ -181,123 +166,6 @@ def test_bridge_that_is_not_plugged_in() -> None:
     assert cause.code is CauseCode.NODE_ABSENT
     assert "/dev/ttyUSB3 (serial A50285BI, USB 1-2)" in cause.found
     assert serial_check.node_of(R30xSettings(port="/dev/x")) == Path("/dev/x")
-
-
-def test_network_camera(machine: FakeHost) -> None:
-    url, error = "http://user:secret@10.0.0.9:8080/face", DeviceTimeout("face")
-    silent = camera_check.find_cause(url, error, machine.host)
-    assert silent is not None
-    assert silent.code is CauseCode.CAMERA_SILENT
-    assert camera_check.find_cause(url, ConnectFailed("face"), machine.host) is None
-    machine.unreachable["10.0.0.9", 8080] = "No route to host"
-    away = camera_check.find_cause(url, error, machine.host)
-    assert away is not None
-    assert away.found == "nobody answers at 10.0.0.9:8080: No route to host"
-    assert "secret" not in away.found + silent.found
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected", "said"),
-    [
-        (StreamAnswer(404, "text/html"), CauseCode.CAMERA_ADDRESS, "nothing at /face (status 404)"),
-        (StreamAnswer(200, "text/html"), CauseCode.CAMERA_ADDRESS, "a page at /face"),
-        (StreamAnswer(401, "text/html"), CauseCode.CAMERA_LOGIN, "refuses the login (status 401)"),
-        (StreamAnswer(200, "multipart/x-mixed-replace"), None, ""),
-        (None, None, ""),
-    ],
-)
-def test_address_without_a_stream(
-    machine: FakeHost, answer: StreamAnswer | None, expected: CauseCode | None, said: str
-) -> None:
-    url = "http://user:secret@10.0.0.9:8080/face"
-    if answer is not None:
-        machine.web[url] = answer
-    cause = camera_check.find_cause(url, ConnectFailed("face"), machine.host)
-    assert (cause.code if cause is not None else None) is expected
-    if cause is not None:
-        assert said in cause.found
-        assert "secret" not in cause.found + cause.action
-        assert "cable" not in cause.action
-
-
-class Grey:
-    """A picture that the simulated camera sends: 320 x 240, another one each time."""
-
-    def face_frame(self, index: int) -> Image:
-        image = np.full((240, 320, 3), 90, np.uint8)
-        image[:, (index * 16) % 320 :][:, :16] = 200
-        return image
-
-
-@pytest.mark.parametrize(
-    ("path", "size", "expected"),
-    [
-        ("/face.mjpg", {}, ""),
-        ("/no-such.mjpg", {}, CauseCode.CAMERA_ADDRESS),
-        ("/face.mjpg", {"width": 640, "height": 480}, CauseCode.CAMERA_SIZE),
-    ],
-)
-def test_real_camera_at_another_address_or_of_another_size(
-    configured: Configured, path: str, size: dict[str, int], expected: str
-) -> None:
-    with StreamCamera(Grey()) as camera:
-        source = camera.url.removesuffix("/face.mjpg") + path
-        settings = OpenCvCamera.Settings.model_validate({"source": source, "serial": "1", **size})
-        entry = ConfiguredDevice("face", "opencv", OpenCvCamera, settings)
-        first, *_ = check_devices(replace(configured(), devices={"face": entry}))
-    assert first.code == expected, first
-    if size:
-        assert "320 x 240" in first.cause
-        assert "width = 640, height = 480" in first.cause
-        assert first.action.startswith("Write width = 320 and height = 240")
-
-
-def test_kinds_of_answers_of_real_servers() -> None:
-    with StreamCamera(Grey()) as camera:
-        stream = stream_answer(camera.url)
-        nothing = stream_answer(camera.url + "x")
-    assert stream == StreamAnswer(200, "multipart/x-mixed-replace")
-    assert nothing is not None
-    assert nothing.status == 404
-    assert stream_answer(camera.url) is None, "it is gone"
-
-
-def test_kinds_of_answers_over_rtsp() -> None:
-    with StreamCamera(Grey(), rtsp=True) as camera:
-        url = camera.rtsp_url
-        assert stream_answer(url) == StreamAnswer(200)
-    assert stream_answer(url) is None, "it is gone"
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        (b"RTSP/1.0 404 Stream Not Found\r\nCSeq: 1\r\n\r\n", StreamAnswer(404)),
-        (b"HTTP/1.1 200 OK\r\n\r\n", None),
-        (b"", None),
-    ],
-)
-def test_answers_of_a_server_without_the_stream(said: bytes, expected: StreamAnswer | None) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
-        host, port = server.getsockname()
-
-        def serve() -> bytes:
-            link, _ = server.accept()
-            with link:
-                asked = link.recv(4096)
-                link.sendall(said)
-            return asked
-
-        asked = thread.submit(serve)
-        assert stream_answer(f"rtsp://siti:secret@{host}:{port}/live") == expected
-        lines = asked.result().decode().split("\r\n")
-    assert lines[0] == f"DESCRIBE rtsp://{host}:{port}/live RTSP/1.0"
-    assert f"Authorization: Basic {b64encode(b'siti:secret').decode()}" in lines
-
-
-@pytest.mark.parametrize(("text", "expected"), [("rtsp://x/1", True), ("/dev/v4l/by-id/x", False)])
-def test_what_is_a_network_camera(text: str, expected: bool) -> None:
-    assert camera_check.is_network(text) is expected
 
 
 # ---------------------------------------------------------------- trying
@@ -428,87 +296,6 @@ def test_simulated_module_does_not_hold_its_own_port(configured: Configured, lin
         host = replace(this_host(), pid=1)
         assert str(os.getpid()) in str(holders_of(line))
         assert node_check.busy(line, host) is None
-
-
-# ---------------------------------------------------------------- protected cards
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Callable[..., ConfiguredDevice]]:
-    """Make a card reader whose slots are simulated; the second one holds an access module."""
-    card = LoopbackSlot(FixedCard(KtpelCard(specimen())))
-    module = LoopbackSlot(FixedCard(KtpelSam()))
-    files = {
-        "sam_opening": test_keys.write_opening(tmp_path / "sam.hex"),
-        "document_authorities": (test_keys.write_authority(tmp_path / "csca.pem"),),
-        "sam_port": module.port,
-    }
-
-    def make(**changes: object) -> ConfiguredDevice:
-        settings = LoopbackReader.Settings.model_validate({"port": card.port, **files, **changes})
-        return ConfiguredDevice("card", "loopback-card", LoopbackReader, settings)
-
-    yield make
-    card.close()
-    module.close()
-
-
-def card_findings(
-    configured: Configured, entry: ConfiguredDevice, machine: FakeHost
-) -> list[Finding]:
-    return check_devices(replace(configured(), devices={"card": entry}), machine.host)
-
-
-def test_reader_with_all_that_protected_cards_need(
-    configured: Configured, machine: FakeHost, reader: Callable[..., ConfiguredDevice]
-) -> None:
-    (finding,) = card_findings(configured, reader(), machine)
-    assert finding.health is Health.GOOD
-    assert "access_module present" in finding.found
-    (finding,) = card_findings(configured, reader(sam_port=0, sam_opening=None), machine)
-    assert finding.health is Health.GOOD, "a desk without a module reads what is free"
-
-
-def test_each_part_of_reading_protected_cards_is_bad_by_itself(
-    configured: Configured,
-    machine: FakeHost,
-    reader: Callable[..., ConfiguredDevice],
-    tmp_path: Path,
-) -> None:
-    open_to_all, no_pem = tmp_path / "open.hex", tmp_path / "no.pem"
-    test_keys.write_opening(open_to_all).chmod(0o644)
-    no_pem.write_text("nothing\n")
-    no_pem.chmod(0o600)
-    for changes, error, code, said in (
-        ({"sam_opening": tmp_path / "x"}, "DEV-524", CauseCode.CARD_SAM_OPENING, "x:"),
-        ({"sam_opening": open_to_all}, "DEV-524", CauseCode.CARD_SAM_OPENING, "mode 644"),
-        ({"sam_opening": no_pem}, "DEV-524", CauseCode.CARD_SAM_OPENING, "hexadecimal"),
-        ({"sam_opening": None}, "DEV-524", CauseCode.CARD_SAM_OPENING, "names no file"),
-        ({"sam_port": 0}, "DEV-516", CauseCode.CARD_SAM_READER, "names no slot"),
-        ({"document_authorities": (tmp_path / "y",)}, "DEV-527", CauseCode.CARD_AUTHORITIES, "y"),
-        ({"document_authorities": (no_pem,)}, "DEV-527", CauseCode.CARD_AUTHORITIES, "no certific"),
-    ):
-        (finding,) = card_findings(configured, reader(**changes), machine)
-        assert (finding.health, finding.code) == (Health.BAD, code.value), changes
-        assert finding.found.startswith(f"[{error}]"), finding
-        assert said in finding.cause, finding
-        assert finding.action, finding
-
-
-def test_files_are_looked_at_although_the_reader_is_gone(
-    configured: Configured,
-    machine: FakeHost,
-    reader: Callable[..., ConfiguredDevice],
-    tmp_path: Path,
-) -> None:
-    entry = reader(sam_opening=tmp_path / "x", document_authorities=(tmp_path / "y",))
-    settings = entry.settings.model_copy(update={"port": 1, "sam_port": 2})
-    gone, opening, authorities = card_findings(
-        configured, replace(entry, settings=settings), machine
-    )
-    assert gone.code == "DEV-505", "no smart-card service is looked for"
-    assert opening.code == CauseCode.CARD_SAM_OPENING
-    assert authorities.code == CauseCode.CARD_AUTHORITIES
 
 
 # ---------------------------------------------------------------- the whole
