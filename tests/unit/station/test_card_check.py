@@ -25,6 +25,15 @@ from tests.unit.station.fake_host import FakeHost
 RULE = 'if (action.id == "org.debian.pcsc-lite.access_pcsc" && subject.user == "{}")'
 
 
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeHost:
+    """A machine on which everything that reading cards needs is there."""
+    machine = FakeHost(tmp_path)
+    machine.file("usr/sbin/pcscd")
+    machine.file("run/pcscd/pcscd.comm")
+    return machine
+
+
 def code(cause: Cause | None) -> CauseCode | None:
     return None if cause is None else cause.code
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from station.commands.findings import CauseCode, Health
 from station.commands.machine_check import check_cards, check_clock, kernel_clock_state
 from tests.unit.station.fake_host import FakeHost
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeHost:
+    pytest.importorskip("smartcard")
+    machine = FakeHost(tmp_path)
+    machine.file("usr/sbin/pcscd")
+    return machine
 
 
 def test_machine_that_can_read_cards(machine: FakeHost) -> None:

@@ -17,6 +17,11 @@ REFUSED = ConnectFailed("verifier", "port: EACCES")
 BUSY = DeviceBusy("verifier", "another program owns the port")
 
 
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeHost:
+    return FakeHost(tmp_path)
+
+
 def code(cause: Cause | None) -> CauseCode | None:
     """The code of a cause whose two lines are lines."""
     if cause is None:
