@@ -17,7 +17,7 @@ from drivers.clock import Clock
 from drivers.device import DeviceSettings
 from drivers.errors import ConnectFailed, ProtocolError, Unsupported
 from drivers.recorder import Direction
-from drivers.values import Capture, DeviceRecord, Frame, Image, Sample, read_only
+from drivers.values import Capture, DeviceRecord, Frame, Image, Sample, Score, read_only
 
 BURST: Final = 8
 """Frames of which each eye takes its sharpest (own)."""
@@ -69,8 +69,8 @@ class OpenCvIrisCamera(StreamingCamera, IrisCamera):
         frames = self._burst(BURST, call)
         samples, grabbed_at = [], started
         for eye in eyes:
-            frame, picture = self._sharpest(frames, eye)
-            samples.append(self._sample(eye, picture))
+            score, frame, picture = self._sharpest(frames, eye)
+            samples.append(self._sample(eye, picture, score))
             grabbed_at = max(grabbed_at, frame.grabbed_at)
         return Capture(
             samples=tuple(samples),
@@ -79,9 +79,10 @@ class OpenCvIrisCamera(StreamingCamera, IrisCamera):
             captured_at=started_at + timedelta(seconds=grabbed_at - started),
         )
 
-    def _sharpest(self, frames: list[Frame], eye: Eye) -> tuple[Frame, Image]:
-        pictures = [(frame, self._half(frame.image, eye)) for frame in frames]
-        return max(pictures, key=lambda item: sharpness(item[1]).value)
+    def _sharpest(self, frames: list[Frame], eye: Eye) -> tuple[Score, Frame, Image]:
+        halves = [(frame, self._half(frame.image, eye)) for frame in frames]
+        rated = [(sharpness(picture), frame, picture) for frame, picture in halves]
+        return max(rated, key=lambda item: item[0].value)
 
     def _half(self, image: Image, eye: Eye) -> Image:
         if self._eyes is Eyes.ONE:
@@ -89,7 +90,7 @@ class OpenCvIrisCamera(StreamingCamera, IrisCamera):
         middle = image.shape[1] // 2
         return image[:, :middle] if eye is Eye.RIGHT else image[:, middle:]
 
-    def _sample(self, eye: Eye, picture: Image) -> Sample:
+    def _sample(self, eye: Eye, picture: Image, score: Score) -> Sample:
         import cv2
 
         pixels = read_only(np.ascontiguousarray(picture))
@@ -99,4 +100,4 @@ class OpenCvIrisCamera(StreamingCamera, IrisCamera):
         data = png.tobytes()
         self.recorder.payload(Direction.RECEIVED, f"{eye.name.lower()} eye, png", data)
         record = DeviceRecord("PNG", data, "PNG", data)
-        return Sample(eye, pixels, record=record, scores=(sharpness(pixels),))
+        return Sample(eye, pixels, record=record, scores=(score,))

@@ -41,12 +41,11 @@ class OpenCvCamera(StreamingCamera, FaceCamera):
         if not 1 <= request.burst <= LARGEST_BURST:
             raise Unsupported(self.name, f"a burst of {request.burst} frames")
         started_at, started = self.clock.utc_now(), self.clock.monotonic()
-        frames = self._burst(request.burst, call)
-        frame = max(frames, key=lambda frame: sharpness(frame.image).value)
+        rated = [(sharpness(frame.image), frame) for frame in self._burst(request.burst, call)]
+        score, frame = max(rated, key=lambda item: item[0].value)
         original = frame.original or b""
         self.recorder.payload(Direction.RECEIVED, "jpeg", original)
         record = DeviceRecord("JPEG", original, "JPEG", original)
-        score = sharpness(frame.image)
         return Capture(
             samples=(Sample(None, frame.image, record=record, scores=(score,)),),
             device=self.info,
