@@ -89,7 +89,7 @@ async def _supervised(folder: Path, control: DeskControl) -> list[Limit]:
     ]
     for role, fault in HANGING.items():
         took = await _cancel_ms(devices[role], role, fault, control)
-        rows.append(Limit(f"cancel of a {role} that hangs ({fault})", took, "1000 ms"))
+        rows.append(Limit(f"cancel, {role} hanging ({fault})", took, "1000 ms"))
     supervisor = Supervisor(devices)
     events = EventQueue()
     supervisor.subscribe(events)
